@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Guard: the kernel half, loaded, pinned and driven. The only folder that knows libbpf. Used by the supervisor's control
+// thread alone.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/base/address.h"
+#include "agent/base/fd.h"
+#include "agent/base/result.h"
+
+namespace warden::kernel {
+
+enum class GuardError { no_btf, no_bpffs, no_cgroup, not_permitted, load_failed, pin_failed, busy, map_failed };
+
+struct GuardConfig {
+  std::string cgroup;       // absolute path of the cgroup2 directory to guard
+  std::string bpffs_dir;    // where links and maps are pinned
+  uint64_t exempt_cgroup = 0;  // id of the workers' cgroup: never redirected (0: none)
+  bool pass_when_stale = false;  // intercept.on_agent_down: pass
+  bool refuse_unknown_quic = false;
+  std::chrono::milliseconds stale_after{1500};
+};
+
+// What the connect hook saw, before anything could change it.
+struct ProcessFacts {
+  int32_t tgid = 0, tid = 0, ppid = 0;
+  uint64_t start_boottime_ns = 0;  // of the group leader
+  uint32_t uid = 0, gid = 0, euid = 0;
+  uint32_t loginuid = ~0u, session = ~0u;
+  uint64_t cgroup_id = 0;
+  uint64_t netns_cookie = 0;
+  uint64_t exe_inode = 0;
+  uint64_t exe_device = 0;
+  std::string comm;                     // group leader's
+  std::vector<std::string> cgroup_names;  // leaf first, a few levels
+};
+
+struct Flow {
+  uint64_t socket_cookie = 0;
+  uint64_t connect_boot_ns = 0;
+  Endpoint original;  // where the application wanted to go
+  ProcessFacts process;
+};
+
+enum class EventKind : uint8_t { connect, refused, exec, fork, exit, dns_learned, quic_refused };
+
+struct Event {
+  EventKind kind;
+  Flow flow;               // connect, refused, quic_refused
+  ProcessFacts process;    // exec, fork (the child), exit
+  std::string filename;    // exec: path as given to execve
+  std::string host;        // dns_learned
+  std::string reason;      // refused: "agent_stale", "no_listener", "quic", "map_full"
+};
+
+struct Counters {
+  uint64_t connects_seen = 0, redirected = 0, refused = 0, passed = 0, events_dropped = 0, dns_answers = 0, dns_learned = 0;
+};
+
+class Guard {
+ public:
+  // Loads and attaches, or takes over the pins of an earlier agent (maps are kept, programs replaced atomically).
+  static Result<std::unique_ptr<Guard>, GuardError> open(const GuardConfig& config);
+  virtual ~Guard() = default;  // leaves the pins: the guard outlives the agent
+
+  virtual void beat() = 0;  // writes the heartbeat
+  // Where redirected connections of this network namespace go (0.0.0.0/[::] ports on loopback).
+  virtual Result<void, GuardError> set_listener(uint64_t netns_cookie, uint16_t port) = 0;
+  // LLM destinations: by address and port, and by name for in-kernel DNS learning ("*.x.y" one label, "x.y" exact).
+  virtual Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host) = 0;
+  virtual Result<void, GuardError> set_names(const std::vector<std::pair<std::string, uint16_t>>& host_ports) = 0;
+  // The flow of an accepted connection, by the peer's address as accept() shows it (local = the listener's side).
+  // nullopt: nobody was redirected here from there (a direct connection to our port).
+  virtual std::optional<Flow> find_flow(const Endpoint& peer, const Endpoint& local) = 0;
+  // Delivers pending kernel events; poll event_fd() for more.
+  virtual void drain_events(const std::function<void(const Event&)>& deliver) = 0;
+  [[nodiscard]] virtual int event_fd() const = 0;
+  [[nodiscard]] virtual Counters counters() const = 0;
+  [[nodiscard]] virtual bool took_over() const = 0;  // pins of an earlier agent were found
+
+  // Detaches everything and removes the pins (`egresswarden down`, quickstart, tests).
+  static Result<void, GuardError> remove(const std::string& bpffs_dir);
+};
+
+// The cgroup2 mount's root from mountinfo; nullopt when there is none.
+std::optional<std::string> cgroup2_root();
+std::optional<uint64_t> cgroup_id(const std::string& path);
+uint64_t own_netns_cookie();
+
+// One line each for `doctor`: what the kernel lacks, and the remedy.
+struct Probe {
+  std::string what;
+  bool ok = false;
+  std::string remedy;
+};
+std::vector<Probe> probe();
+
+}  // namespace warden::kernel

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writer: the audit thread. Takes drafts from the control thread by a bounded queue, gives each its sequence number, commits
+// them in groups (one SQLite transaction with entries, tree state and signed checkpoint) and reports back after COMMIT.
+// A group never waits for a timer: it is whatever arrived while the last one was being made durable.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "audit/record/draft.h"
+
+namespace warden::audit {
+
+enum class StoreError { cannot_open, corrupt, disk_full, io, spool_full, queue_full, rolled_back };
+
+struct Committed {
+  uint64_t token = 0;             // the caller's
+  Result<uint64_t, StoreError> seq;
+};
+
+struct LogConfig {
+  std::string state_dir;          // log.sqlite, keys (0600)
+  std::string log_domain, tenant, host_id;
+  uint64_t spool_bytes_max = 8ull << 30;
+  bool block_when_spool_full = true;
+  uint64_t reserve_bytes = 16ull << 20;  // kept free on disk for outcomes and the gap record
+};
+
+struct LogStatus {
+  std::string origin;
+  uint64_t epoch = 0, size = 0, cosigned = 0, bytes = 0;
+  StoreError fault{};
+  bool healthy = true;
+  uint64_t gap_decisions = 0, gap_outcomes = 0;  // refused or lost since the last gap record
+  uint64_t commits = 0;
+  int64_t last_commit_us = 0;
+};
+
+class Writer {
+ public:
+  // `done` runs on the audit thread after each commit with the whole group; it must only enqueue and wake.
+  static Result<std::unique_ptr<Writer>, StoreError> open(const LogConfig& config,
+                                                          std::function<void(std::vector<Committed>)> done);
+  virtual ~Writer() = default;  // commits what is queued, then stops
+
+  // False: the queue is full (bounded); the caller answers 503.
+  virtual bool submit(uint64_t token, Draft draft) = 0;
+  [[nodiscard]] virtual LogStatus status() const = 0;  // any thread
+};
+
+}  // namespace warden::audit
