@@ -11,7 +11,8 @@ A suite is a script:
 
 Everything a Stage made is ended and removed when it is left, whatever happened inside.
 """
+from . import samples
 from .report import Report, Skip, check, equal
 from .stage import Stage
 
-__all__ = ["Report", "Skip", "Stage", "check", "equal"]
+__all__ = ["Report", "Skip", "Stage", "check", "equal", "samples"]
