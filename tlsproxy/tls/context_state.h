@@ -48,7 +48,8 @@ struct ProviderContext::State {
     int64_t verified_s = 0;  // when the certificate behind it was last looked at
   };
   SslContextPtr context;
-  // By host: verified for that name and no other. Newest last; a TLS 1.3 ticket is taken out when used (RFC 8446 C.4).
+  // By host: verified for that name and no other. Newest last; a TLS 1.3 ticket is taken out when used (RFC
+  // 8446 C.4).
   std::unordered_map<std::string, std::vector<Session>> sessions;
   int64_t (*now_s)();
 
@@ -62,7 +63,7 @@ struct ProviderPeer {
   ProviderContext::State* owner = nullptr;
   std::string host;
   int64_t verified_s = 0;
-  std::string staple_reason;  // set when the stapled answer was refused
+  std::string refused;  // why its certificate or stapled answer was, in the operator's words
 };
 
 ProviderPeer* provider_peer(SSL* ssl);  // null on the client leg

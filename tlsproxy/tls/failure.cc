@@ -94,15 +94,20 @@ std::string issuer_in(X509* certificate) {
   return "'" + printable(line) + "'";
 }
 
-std::string refusal(SSL* ssl, long result) {
-  X509* leaf = SSL_get0_peer_certificate(ssl);
-  if (leaf == nullptr) return X509_verify_cert_error_string(result);
+}  // namespace
+
+std::string refusal(X509_STORE_CTX* verification) {
+  X509* leaf = X509_STORE_CTX_get0_cert(verification);
+  X509* current = X509_STORE_CTX_get_current_cert(verification);
+  const int result = X509_STORE_CTX_get_error(verification);
+  if (leaf == nullptr || current == nullptr) return X509_verify_cert_error_string(result);
+  const bool of_issuer = X509_STORE_CTX_get_error_depth(verification) > 0;
+  const std::string which = of_issuer ? "its issuer '" + printable(common_name_of(current)) + "' is " : "";
   switch (result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "expired (the certificate or one of its issuers; the certificate ends " +
-             date_of(seconds_of(X509_get0_notAfter(leaf))) + ")";
+      return which + "expired since " + date_of(seconds_of(X509_get0_notAfter(current)));
     case X509_V_ERR_CERT_NOT_YET_VALID:
-      return "not yet valid: begins " + date_of(seconds_of(X509_get0_notBefore(leaf))) +
+      return which + "not yet valid before " + date_of(seconds_of(X509_get0_notBefore(current))) +
              "; is this host's clock right?";
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
       return "self-signed; if it is meant to be, add it to provider_roots";
@@ -110,13 +115,14 @@ std::string refusal(SSL* ssl, long result) {
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
       return "issued by an authority that is not trusted here, " + issuer_in(leaf) +
              "; if it is a private one, add its root to provider_roots";
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return "wrong name: it is for " + names_in(leaf);
     case X509_V_ERR_CERT_REVOKED:
-      return "revoked";
+      return which + "revoked";
     case X509_V_ERR_PERMITTED_VIOLATION:
     case X509_V_ERR_EXCLUDED_VIOLATION:
       return "outside the name constraints of its issuer";
@@ -124,8 +130,6 @@ std::string refusal(SSL* ssl, long result) {
       return X509_verify_cert_error_string(result);
   }
 }
-
-}  // namespace
 
 Failure client_leg_failure(SSL* ssl, int ssl_error, const DescriptorBio& bio) {
   const Cause cause = take_cause(ssl_error, bio);
@@ -145,10 +149,7 @@ Failure provider_leg_failure(SSL* ssl, int ssl_error, const DescriptorBio& bio, 
   const Cause cause = take_cause(ssl_error, bio);
   const std::string of = "certificate of " + printable(host) + ": ";
   const ProviderPeer* peer = provider_peer(ssl);
-  if (peer != nullptr && !peer->staple_reason.empty())
-    return {Failure::bad_certificate, of + peer->staple_reason};
-  if (const long result = SSL_get_verify_result(ssl); result != X509_V_OK)
-    return {Failure::bad_certificate, of + refusal(ssl, result)};
+  if (peer != nullptr && !peer->refused.empty()) return {Failure::bad_certificate, of + peer->refused};
   const std::string with = "handshake with " + printable(host) + ": ";
   if (cause.alert != 0) return {Failure::handshake, with + "it sent " + alert_text(cause.alert)};
   if (cause.ended || cause.reset) return {Failure::handshake, with + (cause.reset ? "reset" : "closed")};

@@ -20,6 +20,9 @@ struct Failure {
 // `ssl_error`: what SSL_get_error said right after the failed call; the error queue is read and emptied.
 Failure client_leg_failure(SSL* ssl, int ssl_error, const DescriptorBio& bio);
 Failure provider_leg_failure(SSL* ssl, int ssl_error, const DescriptorBio& bio, const std::string& host);
+// Why a certificate was refused, asked while OpenSSL verifies: after a failure it keeps no certificate to
+// name.
+std::string refusal(X509_STORE_CTX* verification);
 Failure transfer_failure(int ssl_error, const DescriptorBio& bio);
 Failure socket_failure(int error);
 

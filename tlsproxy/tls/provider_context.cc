@@ -4,6 +4,7 @@
 #include "agent/base/address.h"
 #include "agent/base/clock.h"
 #include "tlsproxy/tls/context_state.h"
+#include "tlsproxy/tls/failure.h"
 #include "tlsproxy/tls/staple.h"
 
 namespace warden::tls {
@@ -41,8 +42,16 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
 
 int check_staple(SSL* ssl, void*) {
   ProviderPeer* peer = provider_peer(ssl);
-  peer->staple_reason = judge_staple(ssl, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)));
-  return peer->staple_reason.empty() ? 1 : 0;
+  peer->refused = judge_staple(ssl, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)));
+  return peer->refused.empty() ? 1 : 0;
+}
+
+// Only notes the reason; the verdict is OpenSSL's.
+int note_refusal(int accepted, X509_STORE_CTX* verification) {
+  void* ssl = X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx());
+  ProviderPeer* peer = provider_peer(static_cast<SSL*>(ssl));
+  if (accepted == 0 && peer->refused.empty()) peer->refused = refusal(verification);
+  return accepted;
 }
 
 bool verify_for(SSL* ssl, const std::string& host) {
@@ -77,7 +86,7 @@ Result<std::unique_ptr<ProviderContext>, ContextError> ProviderContext::make(con
   for (const CertificatePtr& anchor : *anchors)
     if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), anchor.get()) != 1)
       return fail(ContextError::crypto, openssl_reason());
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, note_refusal);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, keep_session);
   SSL_CTX_set_tlsext_status_cb(context, check_staple);
