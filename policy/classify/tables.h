@@ -14,9 +14,12 @@ std::span<const Detector> bank_detectors();
 std::span<const Detector> us_detectors();
 std::span<const Detector> uk_detectors();
 std::span<const Detector> es_detectors();
+std::span<const Detector> health_detectors();
 std::span<const Detector> contact_detectors();
+std::span<const Detector> phone_detectors();
 std::span<const Detector> cloud_key_detectors();
 std::span<const Detector> token_detectors();
+std::span<const Detector> container_detectors();
 std::span<const Detector> assignment_detectors();
 
 std::span<const std::span<const Detector>> all_tables();
