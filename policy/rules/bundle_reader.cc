@@ -11,21 +11,21 @@ namespace warden::policy {
 namespace {
 
 constexpr std::string_view kLimitKeys[] = {"id",
-                                                                "mode",
-                                                                "key",
-                                                                "when",
-                                                                "message",
-                                                                "description",
-                                                                "requests_per_minute",
-                                                                "requests_per_hour",
-                                                                "requests_per_day",
-                                                                "requests_per_month",
-                                                                "tokens_per_minute",
-                                                                "tokens_per_hour",
-                                                                "tokens_per_day",
-                                                                "tokens_per_month",
-                                                                "usd_per_day",
-                                                                "usd_per_month"};
+                                           "mode",
+                                           "key",
+                                           "when",
+                                           "message",
+                                           "description",
+                                           "requests_per_minute",
+                                           "requests_per_hour",
+                                           "requests_per_day",
+                                           "requests_per_month",
+                                           "tokens_per_minute",
+                                           "tokens_per_hour",
+                                           "tokens_per_day",
+                                           "tokens_per_month",
+                                           "usd_per_day",
+                                           "usd_per_month"};
 
 struct File {
   std::string name;  // for messages

@@ -2,6 +2,7 @@
 // What the policy tests share: a bundle from a few lines of rules, and facts in short.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
