@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
 /*
- * What the kernel half and the agent say to each other: every event, key, value and enum, compiled by both sides.
+ * What the kernel half and the agent say to each other: every event, key, value and enum, compiled by both
+ * sides.
  *
- * Addresses are 16 bytes in network order (IPv4 as ::ffff:a.b.c.d); ports are in host order; times are CLOCK_BOOTTIME
- * nanoseconds, but for the heartbeat, which is CLOCK_MONOTONIC so that a suspended machine does not wake up stale.
- * Sizes and offsets are asserted: pinned maps outlive an agent, so a change of layout must change EW_LAYOUT_VERSION.
+ * Addresses are 16 bytes in network order (IPv4 as ::ffff:a.b.c.d); ports are in host order; times are
+ * CLOCK_BOOTTIME nanoseconds, but for the heartbeat, which is CLOCK_MONOTONIC so that a suspended machine
+ * does not wake up stale. Sizes and offsets are asserted: pinned maps outlive an agent, so a change of layout
+ * must change EW_LAYOUT_VERSION.
  */
 #ifndef EGRESSWARDEN_BPF_ABI_H
 #define EGRESSWARDEN_BPF_ABI_H

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
-// cgroup/connect4 and connect6: every connect() of the guarded subtree. A destination that is not an LLM's costs two
-// lookups. An LLM's is redirected to the namespace's listener, or refused; never let through by an accident.
+// cgroup/connect4 and connect6: every connect() of the guarded subtree. A destination that is not an LLM's
+// costs two lookups. An LLM's is redirected to the namespace's listener, or refused; never let through by an
+// accident.
 #include "bpf/lib/common.h"
 #include "bpf/lib/destination.h"
 #include "bpf/lib/flow.h"
@@ -12,19 +13,19 @@ EW_PROGRAM_LICENSE;
 #define EW_SOCK_STREAM 1
 #define EW_IPPROTO_UDP 17
 
-enum { EW_REDIRECT = 2 }; // beside EW_REFUSE and EW_ALLOW
+enum { EW_REDIRECT = 2 };  // beside EW_REFUSE and EW_ALLOW
 
 // A socket bound to an uplink cannot reach loopback: the SYN would time out.
-static __always_inline void clear_device(struct bpf_sock_addr *ctx, struct bpf_sock *socket) {
+static __always_inline void clear_device(struct bpf_sock_addr* ctx, struct bpf_sock* socket) {
   char none[16] = {};
   if (socket->bound_dev_if) bpf_setsockopt(ctx, EW_SOL_SOCKET, EW_SO_BINDTODEVICE, none, sizeof(none));
 }
 
-static __always_inline int redirect(struct bpf_sock_addr *ctx, const struct ew_destination *destination,
+static __always_inline int redirect(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
                                     __u64 netns, __u32 port, int to_v4) {
-  struct bpf_sock *socket = ctx->sk;
+  struct bpf_sock* socket = ctx->sk;
   if (!socket) return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_MAP_FULL);
-  struct ew_flow_event *flow = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  struct ew_flow_event* flow = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!flow) return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_MAP_FULL);
   fill_flow(ctx, destination, netns, flow);
   flow->event.kind = EW_EVENT_CONNECT;
@@ -41,10 +42,10 @@ static __always_inline int redirect(struct bpf_sock_addr *ctx, const struct ew_d
 }
 
 // Decides for one connect(); on EW_REDIRECT `*port` is where to.
-static __always_inline int decide(struct bpf_sock_addr *ctx, const struct ew_destination *destination, int to_v4,
-                                  __u32 *port) {
+static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                                  int to_v4, __u32* port) {
   count(EW_CONNECTS_SEEN);
-  struct ew_config *settings = configuration();
+  struct ew_config* settings = configuration();
   if (!settings) return EW_ALLOW;
   int datagram = ew_read(ctx->protocol) == EW_IPPROTO_UDP;
   if (!is_llm(destination)) return datagram ? unknown_quic(ctx, destination, settings) : EW_ALLOW;
@@ -54,14 +55,14 @@ static __always_inline int decide(struct bpf_sock_addr *ctx, const struct ew_des
   if (ew_read(ctx->type) != EW_SOCK_STREAM)
     return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_NOT_STREAM);
   __u64 netns = bpf_get_netns_cookie(ctx);
-  __u32 *listener = bpf_map_lookup_elem(&listeners, &netns);
+  __u32* listener = bpf_map_lookup_elem(&listeners, &netns);
   if (!listener) return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_NO_LISTENER);
   *port = *listener;
   return redirect(ctx, destination, netns, *port, to_v4);
 }
 
 SEC("cgroup/connect4")
-int ew_connect4(struct bpf_sock_addr *ctx) {
+int ew_connect4(struct bpf_sock_addr* ctx) {
   struct ew_destination destination = {};
   __u32 port = 0;
   set_mapped(destination.address, ew_read(ctx->user_ip4));
@@ -74,7 +75,7 @@ int ew_connect4(struct bpf_sock_addr *ctx) {
 }
 
 SEC("cgroup/connect6")
-int ew_connect6(struct bpf_sock_addr *ctx) {
+int ew_connect6(struct bpf_sock_addr* ctx) {
   struct ew_destination destination = {};
   __u32 port = 0;
   destination.address[0] = ew_read(ctx->user_ip6[0]);

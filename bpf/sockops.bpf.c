@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
-// sockops: names a redirected connection by what accept() will show. The source port is known and the SYN not yet sent,
-// so the agent can never accept a connection before its entry is here.
+// sockops: names a redirected connection by what accept() will show. The source port is known and the SYN not
+// yet sent, so the agent can never accept a connection before its entry is here.
 #include "bpf/lib/common.h"
 
 EW_PROGRAM_LICENSE;
@@ -9,18 +9,19 @@ EW_PROGRAM_LICENSE;
 #define EW_TCP_SYN_SENT 2
 #define EW_TCP_CLOSE 7
 
-// The flow of this socket if its present peer is the listener it was redirected to: a socket may be disconnected and
-// connected elsewhere, and keeps its storage.
-static __always_inline struct ew_flow_event *redirected(struct bpf_sock_ops *ctx) {
-  struct bpf_sock *socket = ctx->sk;
+// The flow of this socket if its present peer is the listener it was redirected to: a socket may be
+// disconnected and connected elsewhere, and keeps its storage.
+static __always_inline struct ew_flow_event* redirected(struct bpf_sock_ops* ctx) {
+  struct bpf_sock* socket = ctx->sk;
   if (!socket) return 0;
-  struct ew_flow_event *flow = bpf_sk_storage_get(&sockets, socket, 0, 0);
+  struct ew_flow_event* flow = bpf_sk_storage_get(&sockets, socket, 0, 0);
   if (!flow) return 0;
   __u32 port = __builtin_bswap32(ew_read(ctx->remote_port));
   return port == flow->flow.listener_port ? flow : 0;
 }
 
-static __always_inline void fill_tuple(struct bpf_sock_ops *ctx, const struct ew_flow *flow, struct ew_tuple *tuple) {
+static __always_inline void fill_tuple(struct bpf_sock_ops* ctx, const struct ew_flow* flow,
+                                       struct ew_tuple* tuple) {
   if (ew_read(ctx->family) == EW_AF_INET) {
     set_mapped(tuple->source, ew_read(ctx->local_ip4));
   } else {
@@ -34,10 +35,10 @@ static __always_inline void fill_tuple(struct bpf_sock_ops *ctx, const struct ew
 }
 
 SEC("sockops")
-int ew_sockops(struct bpf_sock_ops *ctx) {
+int ew_sockops(struct bpf_sock_ops* ctx) {
   __u32 op = ew_read(ctx->op);
   if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_STATE_CB) return 1;
-  struct ew_flow_event *flow = redirected(ctx);
+  struct ew_flow_event* flow = redirected(ctx);
   if (!flow) return 1;
   struct ew_tuple tuple = {};
   fill_tuple(ctx, &flow->flow, &tuple);

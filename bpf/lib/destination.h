@@ -5,20 +5,20 @@
 
 #include "bpf/lib/common.h"
 
-static __always_inline int is_llm(const struct ew_destination *destination) {
+static __always_inline int is_llm(const struct ew_destination* destination) {
   return bpf_map_lookup_elem(&destinations, destination) || bpf_map_lookup_elem(&learned, destination);
 }
 
 /* By cgroup and not by socket mark, which any CAP_NET_ADMIN may set. */
-static __always_inline int is_exempt(const struct ew_config *settings) {
+static __always_inline int is_exempt(const struct ew_config* settings) {
   if (!settings->exempt_cgroup || bpf_get_current_cgroup_id() != settings->exempt_cgroup) return 0;
   count(EW_PASSED);
   return 1;
 }
 
-static __always_inline int is_stale(const struct ew_config *settings) {
+static __always_inline int is_stale(const struct ew_config* settings) {
   __u32 zero = 0;
-  __u64 *beat = bpf_map_lookup_elem(&heartbeat, &zero);
+  __u64* beat = bpf_map_lookup_elem(&heartbeat, &zero);
   if (!beat || !*beat) return 1;
   /* A beat written while this program ran is later than `now`: the signed difference keeps it fresh. */
   __s64 age = (__s64)(bpf_ktime_get_ns() - *beat);

@@ -9,15 +9,15 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node) {
-  struct kernfs_node___rcu *newer = (void *)node;
+static __always_inline struct kernfs_node* kernfs_parent(struct kernfs_node* node) {
+  struct kernfs_node___rcu* newer = (void*)node;
   if (bpf_core_field_exists(newer->__parent)) return BPF_CORE_READ(newer, __parent);
   return BPF_CORE_READ(node, parent);
 }
 
 /* Whether the task's cgroup is `guarded` or below it: tracepoints see the whole system. */
-static __always_inline int in_cgroup(struct task_struct *task, __u64 guarded) {
-  struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+static __always_inline int in_cgroup(struct task_struct* task, __u64 guarded) {
+  struct kernfs_node* node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
   for (__u64 i = 0; i < EW_CGROUP_DEPTH_MAX; i++) {
     if (!node) return 0;
     if (BPF_CORE_READ(node, id) == guarded) return 1;
@@ -26,12 +26,12 @@ static __always_inline int in_cgroup(struct task_struct *task, __u64 guarded) {
   return 0;
 }
 
-static __always_inline void read_cgroup(struct task_struct *task, struct ew_process *out) {
-  struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+static __always_inline void read_cgroup(struct task_struct* task, struct ew_process* out) {
+  struct kernfs_node* node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
   out->cgroup_id = BPF_CORE_READ(node, id);
 #pragma unroll
   for (int i = 0; i < EW_CGROUP_LEVELS; i++) {
-    struct kernfs_node *parent = node ? kernfs_parent(node) : 0;
+    struct kernfs_node* parent = node ? kernfs_parent(node) : 0;
     out->cgroup_names[i][0] = 0;
     /* The root has no parent and no name worth keeping. */
     if (parent)
@@ -41,8 +41,8 @@ static __always_inline void read_cgroup(struct task_struct *task, struct ew_proc
 }
 
 /* real_cred rather than cred: what /proc shows, and what io_uring personalities and overrides cannot move. */
-static __always_inline void read_credentials(struct task_struct *task, struct ew_process *out) {
-  const struct cred *cred = BPF_CORE_READ(task, real_cred);
+static __always_inline void read_credentials(struct task_struct* task, struct ew_process* out) {
+  const struct cred* cred = BPF_CORE_READ(task, real_cred);
   out->uid = BPF_CORE_READ(cred, uid.val);
   out->gid = BPF_CORE_READ(cred, gid.val);
   out->euid = BPF_CORE_READ(cred, euid.val);
@@ -52,9 +52,9 @@ static __always_inline void read_credentials(struct task_struct *task, struct ew
   if (bpf_core_field_exists(task->sessionid)) out->session = BPF_CORE_READ(task, sessionid);
 }
 
-static __always_inline void read_process(struct task_struct *task, struct ew_process *out) {
-  struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-  struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
+static __always_inline void read_process(struct task_struct* task, struct ew_process* out) {
+  struct task_struct* leader = BPF_CORE_READ(task, group_leader);
+  struct inode* exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
   out->tgid = BPF_CORE_READ(task, tgid);
   out->tid = BPF_CORE_READ(task, pid);
   out->ppid = BPF_CORE_READ(leader, real_parent, tgid);
