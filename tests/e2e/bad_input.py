@@ -145,4 +145,4 @@ with Stage("bad_input") as stage, Report("bad_input") as report:
         check(done.returncode not in (0, None), "it started")
         check(f"typo.yaml:{line}" in said and "on_agent_donw" in said, f"said: {said}")
     with report.case("the log verifies"):
-        agent.command("audit", "verify")
+        agent.verify()
