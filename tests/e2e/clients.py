@@ -161,4 +161,4 @@ with Stage("clients") as stage, Report("clients") as report:
         check(kinds.count("decision") >= kinds.count("outcome") > 0, f"{kinds.count('decision')} decisions, {kinds.count('outcome')} outcomes")
         check(reached > 0, "nothing reached the double")
     with report.case("the log verifies"):
-        agent.command("audit", "verify")
+        agent.verify()

@@ -77,7 +77,7 @@ with Stage("collector") as stage, Report("collector") as report:
         check(decided <= there, f"{len(decided - there)} decisions are not at the collector")
         wait_until(lambda: agent.metric("audit_uncosigned_records") <= 3, 20, "uncosigned records are few again")
     with report.case("the log verifies"):
-        agent.command("audit", "verify")
+        agent.verify()
     with report.case("an agent without a certificate of the fleet is refused by the collector"):
         answer = guarded.run(["curl", "-sS", "--cacert", collector.keys / "ca.pem", collector.url + "/api/v1/hosts"])
         check(answer.returncode != 0 or b"401" in answer.stdout, f"answered without a certificate: {answer.stdout[:200]!r}")

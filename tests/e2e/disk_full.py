@@ -63,4 +63,4 @@ with Stage("disk_full") as stage, Report("disk_full") as report:
     with report.case("every request at the provider has its decision, and the log verifies"):
         records = agent.records("decision")
         check(len(records) >= len(double.requests()), f"{len(records)} decisions, {len(double.requests())} requests at the provider")
-        agent.command("audit", "verify")
+        agent.verify()

@@ -91,7 +91,7 @@ with Stage("kill9") as stage, Report("kill9") as report:
     with report.case("an exchange that the kill cut off has an outcome `lost`"):
         wait_until(lambda: {r["req"] for r in agent.records("decision")} == {r["req"] for r in agent.records("outcome")}, 10, "an outcome for each decision")
     with report.case("the log verifies"):
-        agent.command("audit", "verify")
+        agent.verify()
     with report.case("SIGTERM drains: a stream in progress ends whole"):
         argv = ["curl", "-sSN", "--http1.1", "--cacert", guarded.ca, "-H", "x-double-gap-ms: 150", "-d", json.dumps({"model": "gpt-5", "stream": True, "messages": []}), CHAT]
         child = subprocess.Popen(command(argv, stage.guarded), stdout=subprocess.PIPE, env=environment())

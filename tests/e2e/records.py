@@ -103,4 +103,4 @@ with Stage("records") as stage, Report("records") as report:
         wait_until(lambda: len(agent.records("outcome")) >= len(decisions), 10, "an outcome for each decision")
         outcomes = [record["req"] for record in agent.records("outcome")]
         equal(sorted(outcomes), sorted(decisions), "outcomes and decisions")
-        agent.command("audit", "verify")
+        agent.verify()

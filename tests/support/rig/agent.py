@@ -137,6 +137,13 @@ class Agent:
             raise AssertionError(f"{len(found)} decision records for {req}")
         return found[0]
 
+    def verify(self):
+        """Exports the log and checks the copy offline, as an auditor would."""
+        folder = self.folder / f"export-{self.stage.number()}"
+        self.command("audit", "export", folder)
+        self.command("audit", "verify", folder, "--vkey", (folder / "vkey").read_text().strip())
+        return folder
+
     def metrics(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
             return answer.read().decode()

@@ -26,13 +26,15 @@ def mount(*words):
 
 def lay_over(target, text, folder):
     copy = pathlib.Path(folder) / target.strip("/").replace("/", "_")
+    laid = copy.exists()
     copy.write_text(text)
     copy.chmod(0o644)
-    mount("--bind", copy, target)
+    if not laid:
+        mount("--bind", copy, target)
 
 
 def set_hosts(folder, addresses):
-    """addresses: {name: loopback address}. May be called again: the later mount covers the earlier."""
+    """addresses: {name: loopback address}. May be called again."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"]
     lines += [f"{address} {name}" for name, address in addresses.items()]
     lay_over("/etc/hosts", "\n".join(lines) + "\n", folder)
