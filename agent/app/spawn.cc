@@ -2,17 +2,14 @@
 #include "agent/app/spawn.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <vector>
 
 #include "agent/app/sandbox.h"
 #include "agent/base/file.h"
@@ -44,21 +41,6 @@ std::unexpected<Error<SpawnError>> failed(SpawnError code, const std::string& wh
 }
 
 }  // namespace
-
-Result<WorkerAccount, SpawnError> find_account(const std::string& user) {
-  if (!user.empty() && std::ranges::all_of(user, [](char c) { return c >= '0' && c <= '9'; })) {
-    const auto number = static_cast<uid_t>(std::strtoul(user.c_str(), nullptr, 10));
-    if (number != 0) return WorkerAccount{number, number};
-  }
-  passwd entry{};
-  passwd* found = nullptr;
-  std::vector<char> buffer(16384);
-  ::getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr || found->pw_uid == 0)
-    return fail(SpawnError::no_user, "worker_user: '" + user + "' is not an unprivileged user of this host; create it with "
-                                     "'useradd --system " + user + "' or name another");
-  return WorkerAccount{found->pw_uid, found->pw_gid};
-}
 
 Result<Spawned, SpawnError> spawn_worker(const WorkerAccount& account, const std::string& cgroup,
                                          intercept::ListenerPair listeners) {

@@ -7,21 +7,14 @@
 
 #include <string>
 
+#include "agent/app/config.h"
 #include "agent/base/fd.h"
 #include "agent/base/result.h"
 #include "tlsproxy/intercept/listener.h"
 
 namespace warden::app {
 
-enum class SpawnError { no_socket, no_process, no_user, no_cgroup };
-
-struct WorkerAccount {
-  uid_t uid = 0;
-  gid_t gid = 0;
-};
-
-// A name from the user database, or a number (then gid = uid).
-Result<WorkerAccount, SpawnError> find_account(const std::string& user);
+enum class SpawnError { no_socket, no_process, no_cgroup };
 
 struct Spawned {
   pid_t pid = -1;

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Desk: what the supervisor answers to its workers. Identity comes from the kernel's flow and our process table, certificates
+// from the authority, durability from the recorder; nothing a worker says about any of these is believed.
+#pragma once
+
+#include <unordered_map>
+
+#include "agent/app/flows.h"
+#include "agent/app/metrics.h"
+#include "agent/app/observations.h"
+#include "agent/app/recorder.h"
+#include "agent/app/workers.h"
+#include "agent/attribution/resolver.h"
+#include "agent/kernel/guard.h"
+#include "tlsproxy/tls/authority.h"
+
+namespace warden::app {
+
+class Desk final : public WorkerDesk {
+ public:
+  Desk(kernel::Guard& guard, attribution::Resolver& resolver, tls::Authority& authority, Recorder& recorder,
+       Observations& observations, Metrics& metrics)
+      : guard_(guard),
+        resolver_(resolver),
+        authority_(authority),
+        recorder_(recorder),
+        observations_(observations),
+        metrics_(metrics) {}
+
+  FlowReply flow(uint64_t worker, const FlowQuery& query) override;
+  LeafReply leaf(const LeafQuery& query) override;
+  bool decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) override;
+  bool outcome(uint64_t worker, const Outcome& message) override;
+  bool flow_record(uint64_t worker, const FlowRecord& message) override;
+  void flow_end(uint64_t worker, const FlowEnd& message) override { flows_.end(message.flow, worker); }
+  void stats(const Stats& message) override;
+  void worker_gone(uint64_t worker) override { flows_.end_all_of(worker); }
+
+  // A connection that the kernel refused: recorded, up to a rate; the rest is counted.
+  void refused(const kernel::Event& event);
+
+  void drain_kernel_events();
+  [[nodiscard]] size_t flows() const { return flows_.size(); }
+  [[nodiscard]] uint64_t decided() const { return decided_; }
+  [[nodiscard]] uint64_t spliced() const { return spliced_; }
+
+ private:
+  kernel::Guard& guard_;
+  attribution::Resolver& resolver_;
+  tls::Authority& authority_;
+  Recorder& recorder_;
+  Observations& observations_;
+  Metrics& metrics_;
+  Flows flows_;
+  uint64_t decided_ = 0, spliced_ = 0;
+  int64_t refused_second_ = 0;
+  unsigned refused_in_second_ = 0;
+};
+
+}  // namespace warden::app

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// egresswardend: the agent. Run by systemd or by hand; the same binary is a proxy worker when the supervisor starts it as one.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <string>
+
+#include "agent/app/config.h"
+#include "agent/app/supervisor.h"
+#include "agent/app/worker.h"
+#include "agent/base/log.h"
+
+namespace {
+
+constexpr int kWrongUse = 2;
+
+// argv of a worker: --worker SUPERVISOR_PID HAS_V6. Not an interface for people.
+int be_worker(char** argv) {
+  return warden::app::run_worker({3, 4, std::strcmp(argv[3], "1") == 0 ? 5 : -1, std::atoi(argv[2])});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 4 && std::strcmp(argv[1], "--worker") == 0) return be_worker(argv);
+  CLI::App app{"Egresswarden host agent: attributes, inspects and records LLM traffic of this host"};
+  std::string path = "/etc/egresswarden/agent.yaml";
+  bool check = false;
+  app.add_option("--config", path, "configuration file")->capture_default_str();
+  app.add_flag("--check", check, "read the configuration, say what is wrong with it, and exit");
+  app.set_version_flag("--version", std::string("egresswardend " WARDEN_VERSION));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUse;
+  }
+  auto config = warden::app::load_agent_config(path);
+  if (!config) {
+    std::cerr << "egresswardend: " << config.error().detail << "\n";
+    return kWrongUse;
+  }
+  if (check) return 0;
+  warden::log::open("egresswardend", config->log_level.c_str());
+  auto supervisor = warden::app::Supervisor::start(std::move(*config));
+  if (!supervisor) {
+    warden::log::error("{}", supervisor.error().detail);
+    return kWrongUse;
+  }
+  return (*supervisor)->run();
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The policy the agent runs: read, verified and compiled as a whole, or not at all, so that a bundle that fails leaves the one
+// in force untouched.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/app/config.h"
+#include "agent/app/messages.h"
+#include "policy/classify/engine.h"
+#include "policy/rules/bundle.h"
+
+namespace warden::app {
+
+struct LoadedPolicy {
+  std::shared_ptr<const policy::Program> program;
+  Policy message;  // for the workers
+};
+
+Result<LoadedPolicy, policy::BundleError> load_policy(const AgentConfig& config, const classify::Pack& pack);
+
+}  // namespace warden::app

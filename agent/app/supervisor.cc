@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/supervisor.h"
+
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json.hpp>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "agent/app/admin.h"
+#include "agent/app/desk.h"
+#include "agent/app/destinations.h"
+#include "agent/app/host_keys.h"
+#include "agent/app/policy_source.h"
+#include "agent/base/clock.h"
+#include "agent/base/digest.h"
+#include "agent/base/log.h"
+#include "agent/trust/store.h"
+#include "audit/record/schema.h"
+#include "tlsproxy/provider/catalogue.h"
+#include "tlsproxy/tls/context.h"
+
+namespace warden::app {
+namespace asio = boost::asio;
+namespace json = boost::json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr auto kPingEvery = milliseconds(200);
+constexpr auto kAliveWithin = milliseconds(1000);
+constexpr auto kHeartbeatRecordEvery = seconds(10);
+constexpr auto kResolveEvery = seconds(60);
+constexpr auto kFirstResolvePatience = milliseconds(3000);
+
+using audit::Field;
+
+std::unexpected<Error<StartError>> refuse(StartError code, std::string detail) { return fail(code, std::move(detail)); }
+
+class Control final : public Supervisor {
+ public:
+  explicit Control(AgentConfig config) : config_(std::move(config)) {}
+
+  Result<void, StartError> begin() {
+    if (::geteuid() != 0) return refuse(StartError::privileges, "the supervisor must run as root: start it by systemd or sudo");
+    if (auto made = make_directories(); !made) return made;
+    if (auto made = open_policy(); !made) return made;
+    if (auto made = open_authority(); !made) return made;
+    if (auto made = open_log(); !made) return made;
+    if (auto made = open_kernel(); !made) return made;
+    if (auto made = start_workers(); !made) return made;
+    if (auto made = open_doors(); !made) return made;
+    return {};
+  }
+
+  int run() override {
+    watch_signals();
+    watch_kernel();
+    beat();
+    every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { record_heartbeat(); });
+    every(resolve_timer_, kResolveEvery, [this] { destinations_->resolve_in_background(); });
+    log::info("guarding {}; {} workers, policy {} {}", guarded_, config_.workers, policy::bundle_name(*policy_.program),
+              policy::version(*policy_.program));
+    io_.run();
+    return 0;
+  }
+
+ private:
+  Result<void, StartError> make_directories() {
+    for (const auto& [path, mode] : {std::pair{config_.state_dir, 0700}, std::pair{config_.run_dir, 0755}}) {
+      std::error_code error;
+      std::filesystem::create_directories(path, error);
+      if (error || ::chmod(path.c_str(), static_cast<mode_t>(mode)) != 0)
+        return refuse(StartError::directory, path + ": cannot be made: " + error.message());
+    }
+    ::unlink(ready_path().c_str());
+    return {};
+  }
+
+  Result<void, StartError> open_policy() {
+    auto pack = classify::Pack::load();
+    if (!pack) return refuse(StartError::policy, "classifier: " + pack.error().detail);
+    pack_ = std::move(*pack);
+    auto loaded = load_policy(config_, *pack_);
+    if (!loaded) return refuse(StartError::policy, loaded.error().detail);
+    policy_ = std::move(*loaded);
+    return {};
+  }
+
+  Result<void, StartError> open_authority() {
+    std::vector<provider::Service> own;
+    for (const EndpointConfig& e : config_.intercept.endpoints)
+      own.push_back({e.provider.empty() ? e.host : e.provider, e.host, e.port, e.tls, e.dialect, {}, false, {}});
+    auto catalogue = provider::Catalogue::load(own);
+    if (!catalogue) return refuse(StartError::authority, "catalogue: " + catalogue.error().detail);
+    catalogue_ = std::move(*catalogue);
+    std::vector<std::string> names;
+    for (const provider::Service& service : catalogue_->services())
+      if (service.tls) names.push_back(service.host);
+    auto authority = tls::Authority::open(config_.trust.ca_dir, names);
+    if (!authority) return refuse(StartError::authority, authority.error().detail);
+    authority_ = std::move(*authority);
+    if (config_.trust.inject)
+      if (auto injected = trust::inject(authority_->root_paths()); !injected)
+        log::warn("the host's trust store was not changed: {}", injected.error().detail);
+    return {};
+  }
+
+  Result<void, StartError> open_log() {
+    auto id_key = host_key(config_.state_dir, "host-id");
+    if (!id_key) return refuse(StartError::log, id_key.error().detail);
+    audit::LogConfig log;
+    log.state_dir = config_.state_dir;
+    log.log_domain = config_.audit.log_domain;
+    log.tenant = config_.audit.tenant;
+    log.host_id = hex(view(hmac_sha256(*id_key, machine_id()))).substr(0, 32);
+    log.spool_bytes_max = config_.audit.spool_bytes_max;
+    log.block_when_spool_full = !config_.audit.allow_when_spool_full;
+    log.agent_ver = WARDEN_VERSION;
+    if (auto self = read_file("/proc/self/exe", size_t{1} << 30)) log.agent_build = hex(view(sha256(*self)));
+    log.agent_cfg = config_.digest;
+    log.start_reason = "started";
+    auto recorder = Recorder::open(io_, metrics_, log);
+    if (!recorder) return refuse(StartError::log, recorder.error().detail);
+    recorder_ = std::move(*recorder);
+    record_policy("loaded");
+    return {};
+  }
+
+  Result<void, StartError> open_kernel() {
+    const auto root = kernel::cgroup2_root();
+    if (!root) return refuse(StartError::kernel, "no cgroup2 mount: mount it with 'mount -t cgroup2 none /sys/fs/cgroup'");
+    guarded_ = config_.intercept.cgroup.empty() ? *root : config_.intercept.cgroup;
+    // A name of this instance that survives restarts, so that the exempt cgroup's id does too.
+    auto workers = workers_cgroup(*root, hex(view(sha256(config_.state_dir))).substr(0, 8));
+    if (!workers) return refuse(StartError::workers, workers.error().detail);
+    workers_cgroup_ = std::move(*workers);
+    kernel::GuardConfig guard;
+    guard.cgroup = guarded_;
+    guard.bpffs_dir = config_.bpffs_dir;
+    guard.exempt_cgroup = kernel::cgroup_id(workers_cgroup_).value_or(0);
+    guard.pass_when_stale = config_.intercept.pass_when_agent_down;
+    guard.refuse_unknown_quic = config_.intercept.refuse_unknown_quic;
+    guard.stale_after = config_.intercept.stale_after;
+    auto opened = kernel::Guard::open(guard);
+    if (!opened) return refuse(StartError::kernel, opened.error().detail);
+    guard_ = std::move(*opened);
+    if (guard_->took_over()) log::info("took over the pins of an earlier agent in {}", config_.bpffs_dir);
+    resolver_ = std::make_unique<attribution::Resolver>(config_.identity.persons);
+    resolver_->scan();
+    desk_ = std::make_unique<Desk>(*guard_, *resolver_, *authority_, *recorder_, observations_, metrics_);
+    return tell_destinations();
+  }
+
+  Result<void, StartError> tell_destinations() {
+    std::vector<Destinations::HostPort> all, exact;
+    for (const provider::Service& service : catalogue_->services()) {
+      all.emplace_back(service.host, service.port);
+      if (!service.host.starts_with("*.")) exact.emplace_back(service.host, service.port);
+    }
+    if (auto set = guard_->set_names(all); !set) return refuse(StartError::kernel, set.error().detail);
+    for (const EndpointConfig& e : config_.intercept.endpoints)
+      for (Endpoint address : e.addresses) {
+        address.port = e.port;
+        if (auto added = guard_->add_destination(address, e.host); !added)
+          return refuse(StartError::kernel, added.error().detail);
+      }
+    destinations_ = std::make_unique<Destinations>(io_, exact, [this](const Endpoint& endpoint, const std::string& host) {
+      if (auto added = guard_->add_destination(endpoint, host); !added)
+        log::error("{} ({}) is not guarded: {}", host, endpoint.to_string(), added.error().detail);
+    });
+    destinations_->resolve_now(kFirstResolvePatience);
+    return {};
+  }
+
+  Result<void, StartError> start_workers() {
+    auto account = worker_account(config_);
+    if (!account) return refuse(StartError::workers, account.error().detail);
+    if (config_.workers == 0) config_.workers = std::max(1u, std::thread::hardware_concurrency());
+    workers_ = std::make_unique<Workers>(
+        io_, *desk_, Workers::Setup{config_.workers, *account, workers_cgroup_, 0});
+    Start start;
+    for (const EndpointConfig& e : config_.intercept.endpoints)
+      start.endpoints.push_back({e.provider.empty() ? e.host : e.provider, e.host, e.dialect, {}, e.port, e.tls});
+    start.policy = policy_.message;
+    auto anchors = config_.provider_roots.empty() ? tls::system_anchors(authority_->roots_pem()) : private_anchors();
+    if (!anchors) return refuse(StartError::workers, "provider_roots: " + anchors.error().detail);
+    start.anchors_pem = std::move(*anchors);
+    auto redaction = host_key(config_.state_dir, "redaction");
+    auto credential = host_key(config_.state_dir, "credential");
+    if (!redaction || !credential)
+      return refuse(StartError::directory, (redaction ? credential : redaction).error().detail);
+    start.redaction_key = std::move(*redaction);
+    start.credential_key = std::move(*credential);
+    start.body_bytes_max = config_.body_bytes_max;
+    start.log_level = config_.log_level;
+    if (auto started = workers_->start(std::move(start)); !started)
+      return refuse(StartError::workers, started.error().detail);
+    return {};
+  }
+
+  Result<std::string, tls::ContextError> private_anchors() {
+    auto pem = read_file(config_.provider_roots);
+    if (!pem) return fail(tls::ContextError::no_anchors, pem.error().detail);
+    return tls::anchors_without(*pem, authority_->roots_pem());
+  }
+
+  Result<void, StartError> open_doors() {
+    auto admin = Admin::listen(io_, config_.run_dir + "/admin.sock", {[this] { return status(); }, &observations_});
+    if (!admin) return refuse(StartError::admin, admin.error().detail);
+    admin_ = std::move(*admin);
+    if (config_.metrics_listen)
+      if (auto listening = metrics_.listen(io_, config_.metrics_listen->to_string(), [this] { refresh_metrics(); }); !listening)
+        return refuse(StartError::metrics, listening.error().detail);
+    return {};
+  }
+
+  void watch_signals() {
+    if (!watching_signals_)
+      for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) signals_.add(signal);
+    watching_signals_ = true;
+    signals_.async_wait([this](boost::system::error_code error, int signal) {
+      if (error) return;
+      if (signal == SIGHUP) reload();
+      if (signal == SIGCHLD) workers_->reap();
+      if (signal == SIGTERM || signal == SIGINT) begin_stop();
+      watch_signals();
+    });
+  }
+
+  void watch_kernel() {
+    if (!ring_.is_open()) ring_.assign(::dup(guard_->event_fd()));
+    ring_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+      if (error) return;
+      desk_->drain_kernel_events();
+      watch_kernel();
+    });
+  }
+
+  // The kernel's heartbeat is ours only as far as every worker's: a frozen worker makes it stale.
+  void beat() {
+    workers_->ping();
+    if (!stopping_ && workers_->all_alive(kAliveWithin)) {
+      guard_->beat();
+      if (!ready_) become_ready();
+      ::sd_notify(0, "WATCHDOG=1");
+    }
+    beat_timer_.expires_after(kPingEvery);
+    beat_timer_.async_wait([this](boost::system::error_code error) {
+      if (!error) beat();
+    });
+  }
+
+  void become_ready() {
+    if (auto set = guard_->set_listener(kernel::own_netns_cookie(), workers_->port()); !set) {
+      log::error("listener not registered: {}", set.error().detail);
+      return;
+    }
+    ready_ = true;
+    if (auto written = write_file(ready_path(), std::to_string(::getpid()) + "\n", 0644); !written)
+      log::error("{}", written.error().detail);
+    ::sd_notify(0, "READY=1");
+  }
+
+  void every(asio::steady_timer& timer, seconds period, const std::function<void()>& act) {
+    timer.expires_after(period);
+    timer.async_wait([this, &timer, period, act](boost::system::error_code error) {
+      if (error) return;
+      act();
+      every(timer, period, act);
+    });
+  }
+
+  void record_heartbeat() {
+    const kernel::Counters kernel = guard_->counters();
+    audit::Draft draft(audit::Kind::heartbeat);
+    draft.set(Field::hb_conns, static_cast<int64_t>(kernel.connects_seen));
+    draft.set(Field::hb_redirected, static_cast<int64_t>(kernel.redirected));
+    draft.set(Field::hb_refused, static_cast<int64_t>(kernel.refused));
+    draft.set(Field::hb_spliced, static_cast<int64_t>(desk_->spliced()));
+    draft.set(Field::hb_decided, static_cast<int64_t>(desk_->decided()));
+    draft.set(Field::hb_recorded, static_cast<int64_t>(recorder_->recorded()));
+    draft.set(Field::hb_kernel_dropped, static_cast<int64_t>(kernel.events_dropped));
+    const audit::LogStatus log = recorder_->status();
+    draft.set(Field::hb_spool_free, static_cast<int64_t>(config_.audit.spool_bytes_max - std::min(config_.audit.spool_bytes_max, log.bytes)));
+    recorder_->note(std::move(draft));
+  }
+
+  void record_policy(const std::string& result) {
+    audit::Draft draft(audit::Kind::policy_load);
+    draft.set(Field::pol_bundle, hex(view(policy::digest(*policy_.program))));
+    draft.set(Field::pol_ver, std::string(policy::version(*policy_.program)));
+    if (!policy::signer(*policy_.program).empty()) draft.set(Field::pol_signer, std::string(policy::signer(*policy_.program)));
+    draft.set(Field::pol_result, result);
+    metrics_.count("policy_loads_total|" + result);
+    recorder_->note(std::move(draft));
+  }
+
+  void reload() {
+    auto loaded = load_policy(config_, *pack_);
+    if (!loaded) {
+      log::error("policy not reloaded, the old one stays in force: {}", loaded.error().detail);
+      return record_policy("refused");
+    }
+    policy_ = std::move(*loaded);
+    workers_->send_policy(policy_.message);
+    record_policy("loaded");
+    log::info("policy {} {} in force", policy::bundle_name(*policy_.program), policy::version(*policy_.program));
+  }
+
+  // New LLM connections are refused from here on; running exchanges end, within the configured time.
+  void begin_stop() {
+    if (stopping_) return;
+    stopping_ = true;
+    log::info("draining");
+    ::sd_notify(0, "STOPPING=1");
+    ::unlink(ready_path().c_str());
+    (void)guard_->set_listener(kernel::own_netns_cookie(), 0);
+    workers_->drain(static_cast<uint32_t>(config_.drain_timeout.count()));
+    stop_deadline_ = std::chrono::steady_clock::now() + config_.drain_timeout + seconds(1);
+    poll_stop();
+  }
+
+  void poll_stop() {
+    if (workers_->none_left() || std::chrono::steady_clock::now() > stop_deadline_) {
+      audit::Draft draft(audit::Kind::stop);
+      draft.set(Field::stop_reason, std::string("terminated"));
+      recorder_->note(std::move(draft));
+      recorder_->close();
+      io_.stop();
+      return;
+    }
+    stop_timer_.expires_after(milliseconds(50));
+    stop_timer_.async_wait([this](boost::system::error_code error) {
+      if (!error) poll_stop();
+    });
+  }
+
+  json::object status() const {
+    const kernel::Counters kernel = guard_->counters();
+    const audit::LogStatus log = recorder_->status();
+    return {{"version", WARDEN_VERSION},
+            {"ready", ready_},
+            {"workers", {{"configured", config_.workers}, {"ready", workers_->ready()}, {"restarts", workers_->restarts()}}},
+            {"guard",
+             {{"cgroup", guarded_}, {"bpffs", config_.bpffs_dir}, {"port", workers_->port()},
+              {"connects_seen", kernel.connects_seen}, {"redirected", kernel.redirected}, {"refused", kernel.refused},
+              {"passed", kernel.passed}, {"dns_learned", kernel.dns_learned}, {"events_dropped", kernel.events_dropped}}},
+            {"policy",
+             {{"bundle", policy::bundle_name(*policy_.program)}, {"version", policy::version(*policy_.program)},
+              {"digest", hex(view(policy::digest(*policy_.program)))}, {"signer", policy::signer(*policy_.program)}}},
+            {"audit",
+             {{"origin", log.origin}, {"size", log.size}, {"cosigned", log.cosigned}, {"bytes", log.bytes},
+              {"healthy", log.healthy}, {"spool_max", config_.audit.spool_bytes_max}}},
+            {"flows", desk_->flows()},
+            {"decided", desk_->decided()}};
+  }
+
+  void refresh_metrics() {
+    const kernel::Counters kernel = guard_->counters();
+    const audit::LogStatus log = recorder_->status();
+    metrics_.set("audit_uncosigned_records", static_cast<double>(log.size - std::min(log.size, log.cosigned)));
+    metrics_.set("spool_bytes", static_cast<double>(log.bytes));
+    metrics_.set("audit_log_healthy", log.healthy ? 1 : 0);
+    metrics_.set("kernel_connects_seen", static_cast<double>(kernel.connects_seen));
+    metrics_.set("kernel_events_lost", static_cast<double>(kernel.events_dropped));
+    metrics_.set("workers_ready", static_cast<double>(workers_->ready()));
+    metrics_.set("policy_info|version=" + std::string(policy::version(*policy_.program)) +
+                     "|bundle=" + std::string(policy::bundle_name(*policy_.program)),
+                 1);
+  }
+
+  [[nodiscard]] std::string ready_path() const { return config_.run_dir + "/ready"; }
+
+  AgentConfig config_;
+  asio::io_context io_{1};
+  Metrics metrics_;
+  Observations observations_;
+  std::shared_ptr<const classify::Pack> pack_;
+  LoadedPolicy policy_;
+  std::shared_ptr<const provider::Catalogue> catalogue_;
+  std::unique_ptr<tls::Authority> authority_;
+  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<kernel::Guard> guard_;
+  std::unique_ptr<attribution::Resolver> resolver_;
+  std::unique_ptr<Desk> desk_;
+  std::unique_ptr<Destinations> destinations_;
+  std::unique_ptr<Workers> workers_;
+  std::unique_ptr<Admin> admin_;
+  std::string guarded_, workers_cgroup_;
+  asio::signal_set signals_{io_};
+  asio::posix::stream_descriptor ring_{io_};
+  asio::steady_timer beat_timer_{io_}, heartbeat_timer_{io_}, resolve_timer_{io_}, stop_timer_{io_};
+  std::chrono::steady_clock::time_point stop_deadline_;
+  bool ready_ = false, stopping_ = false, watching_signals_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Supervisor>, StartError> Supervisor::start(AgentConfig config) {
+  auto control = std::make_unique<Control>(std::move(config));
+  if (auto begun = control->begin(); !begun) return std::unexpected(begun.error());
+  return control;
+}
+
+}  // namespace warden::app
