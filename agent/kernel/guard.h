@@ -50,17 +50,20 @@ struct Flow {
   ProcessFacts process;
 };
 
-enum class EventKind : uint8_t { connect, refused, exec, fork, exit, dns_learned, quic_refused };
+enum class EventKind : uint8_t { connect, refused, exec, fork, exit, dns_learned, quic_refused, passed };
 
 struct Event {
   EventKind kind;
-  Flow flow;               // connect, refused, quic_refused
+  Flow flow;               // connect, refused, quic_refused, passed; dns_learned: only `original`
   ProcessFacts process;    // exec, fork (the child), exit
   std::string filename;    // exec: path as given to execve
   std::string host;        // dns_learned
-  std::string reason;      // refused: "agent_stale", "no_listener", "quic", "map_full"
+  // refused, quic_refused, passed: "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
+  std::string reason;
 };
 
+// connects_seen counts every connect() of the subtree; passed the LLM destinations let through (exempt cgroup, or stale
+// and configured so). What is in none of redirected, refused and passed was no LLM's and went its way.
 struct Counters {
   uint64_t connects_seen = 0, redirected = 0, refused = 0, passed = 0, events_dropped = 0, dns_answers = 0, dns_learned = 0;
 };
@@ -72,13 +75,15 @@ class Guard {
   virtual ~Guard() = default;  // leaves the pins: the guard outlives the agent
 
   virtual void beat() = 0;  // writes the heartbeat
-  // Where redirected connections of this network namespace go (0.0.0.0/[::] ports on loopback).
+  // Where redirected connections of this network namespace go: 127.0.0.1 and [::1] at this port, which must not serve
+  // another namespace (`busy`: listen at another). Port 0 ends the namespace's service: its LLM connections are refused.
   virtual Result<void, GuardError> set_listener(uint64_t netns_cookie, uint16_t port) = 0;
   // LLM destinations: by address and port, and by name for in-kernel DNS learning ("*.x.y" one label, "x.y" exact).
   virtual Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host) = 0;
   virtual Result<void, GuardError> set_names(const std::vector<std::pair<std::string, uint16_t>>& host_ports) = 0;
   // The flow of an accepted connection, by the peer's address as accept() shows it (local = the listener's side).
-  // nullopt: nobody was redirected here from there (a direct connection to our port).
+  // nullopt: nobody was redirected here from there (a direct connection to our port). Answers once per connection: the
+  // entry is taken, so that a later direct connection from the same port does not inherit the identity.
   virtual std::optional<Flow> find_flow(const Endpoint& peer, const Endpoint& local) = 0;
   // Delivers pending kernel events; poll event_fd() for more.
   virtual void drain_events(const std::function<void(const Event&)>& deliver) = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draft: the fields of one record before it is given its place in the log. A bag of (field, value) over the closed schema of
-// schema.h, so the form that crosses from a worker to the audit writer is small, bounded and typed, and a worker can only
-// set what the schema lets a worker set.
+// Draft: the fields of one record before it is given its place in the log. A bag of (field, value) over the
+// closed schema of schema.h, so the form that crosses from a worker to the audit writer is small, bounded and
+// typed, and a worker can only set what the schema lets a worker set.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,25 @@
 namespace warden::audit {
 
 enum class Kind : uint8_t {
-  decision, outcome, flow, start, stop, heartbeat, gap, policy_load, config_change, key, import, erasure, admin_access,
+  decision,
+  outcome,
+  flow,
+  start,
+  stop,
+  heartbeat,
+  gap,
+  policy_load,
+  config_change,
+  key,
+  import,
+  erasure,
+  admin_access,
   correction,
 };
 std::string_view name(Kind kind);
 
-enum class Field : uint16_t;  // one enumerator per row of the table in audit.md; defined in audit/record/schema.h
+enum class Field : uint16_t;  // one enumerator per row of the table in audit.md; defined in
+                              // audit/record/schema.h
 
 // cls.found[], dec.edits[]
 struct Row {
@@ -39,7 +52,7 @@ class Draft {
   void set(Field field, Value value);  // the last value set counts
   [[nodiscard]] const std::vector<std::pair<Field, Value>>& fields() const { return fields_; }
   [[nodiscard]] const Value* get(Field field) const;
-  void merge(const Draft& other);      // other's fields win
+  void merge(const Draft& other);  // other's fields win
 
   // The form between processes. `from_worker`: fields only the supervisor may set are refused (not_yours).
   void serialise(std::string& out) const;  // appends

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writer: the audit thread. Takes drafts from the control thread by a bounded queue, gives each its sequence number, commits
-// them in groups (one SQLite transaction with entries, tree state and signed checkpoint) and reports back after COMMIT.
-// A group never waits for a timer: it is whatever arrived while the last one was being made durable.
+// Writer: the audit thread. Takes drafts from the control thread by a bounded queue, gives each its sequence
+// number, commits them in groups (one SQLite transaction with entries, tree state and signed checkpoint) and
+// reports back after COMMIT. A group never waits for a timer: it is whatever arrived while the last one was
+// being made durable.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/base/result.h"
@@ -15,19 +17,33 @@
 
 namespace warden::audit {
 
-enum class StoreError { cannot_open, corrupt, disk_full, io, spool_full, queue_full, rolled_back };
+enum class StoreError {
+  cannot_open,
+  corrupt,
+  disk_full,
+  io,
+  spool_full,
+  queue_full,
+  rolled_back,
+  bad_record
+};
 
 struct Committed {
-  uint64_t token = 0;             // the caller's
+  uint64_t token = 0;  // the caller's
   Result<uint64_t, StoreError> seq;
 };
 
 struct LogConfig {
-  std::string state_dir;          // log.sqlite, keys (0600)
+  std::string state_dir;  // log.sqlite, keys (0600)
   std::string log_domain, tenant, host_id;
   uint64_t spool_bytes_max = 8ull << 30;
   bool block_when_spool_full = true;
-  uint64_t reserve_bytes = 16ull << 20;  // kept free on disk for outcomes and the gap record
+  uint64_t reserve_bytes = 16ull << 20;           // kept free on disk for outcomes and the gap record
+  std::string agent_ver, agent_build, agent_cfg;  // stand in every record when not empty
+  std::string start_reason;                       // of the `start` record, which the log itself writes first
+  // Says that the classifier found something in a value an application chose: it then becomes a digest. Audit
+  // thread.
+  std::function<bool(std::string_view)> finds_data;
 };
 
 struct LogStatus {
@@ -50,6 +66,15 @@ class Writer {
   // False: the queue is full (bounded); the caller answers 503.
   virtual bool submit(uint64_t token, Draft draft) = 0;
   [[nodiscard]] virtual LogStatus status() const = 0;  // any thread
+
+  // For shipping, from any thread; done in order by the audit thread, the result by log line and status().
+  // `note`: the checkpoint of that size with the collector's cosignature. Entries below are free to go from
+  // then on.
+  virtual void set_cosigned(uint64_t epoch, uint64_t size, std::string note) = 0;
+  // Ends the epoch and begins another whose `start` says why: "unconfirmed" (no collector answered at start)
+  // or "rolled_back" (it has cosigned more than is here). `epoch_min`: above every epoch that the collector
+  // knows.
+  virtual void rotate(std::string state, uint64_t epoch_min) = 0;
 };
 
 }  // namespace warden::audit

@@ -31,11 +31,15 @@ struct Header {
   std::string_view value;  // without surrounding blanks
 };
 
+// RFC 9112 section 3.2. Several forms name a host of their own: the caller compares it with Host and the SNI.
+enum class TargetForm : uint8_t { origin, absolute, authority, asterisk };
+
 // Views point into the parser's own copy of the head; valid until reset().
 struct Head {
   std::string_view raw;            // start line to the empty line, exact bytes
   std::string_view method;         // requests
   std::string_view target;         // requests: origin-form, absolute-form, ...
+  TargetForm target_form = TargetForm::origin;
   int status = 0;                  // responses
   int minor_version = 1;           // HTTP/1.0 or 1.1
   std::vector<Header> headers;     // in order

@@ -17,13 +17,14 @@ namespace warden::provider {
 enum class CatalogueError { invalid };
 
 struct Service {
-  std::string provider;    // "openai"
-  std::string host;        // "api.openai.com"; "*.openai.azure.com" stands for one label
+  std::string provider{};    // "openai"
+  std::string host{};        // "api.openai.com"; "*.openai.azure.com" stands for one label
   uint16_t port = 443;
   bool tls = true;
-  std::string dialect;     // "openai"; empty: recognised, not yet read (unknown_shape)
-  std::string credential;  // header that carries the API credential, lower case: "authorization", "x-api-key"
+  std::string dialect{};     // "openai"; empty: recognised, not yet read (unknown_shape)
+  std::string credential{};  // header that carries the API credential, lower case: "authorization", "x-api-key"
   bool shared_front = false;
+  std::string path_prefix{};  // before the dialect's own paths, to be shown; dialects read under any prefix
 };
 
 class Catalogue {

@@ -46,5 +46,8 @@ class ProviderContext {
 
 // The system's trust anchors (PEM) minus every certificate in `exclude_pem`.
 Result<std::string, ContextError> system_anchors(const std::string& exclude_pem);
+// The same for a bundle in memory. An authority of ours is also known by its subject, so an old one that is still in the
+// store is left out too.
+Result<std::string, ContextError> anchors_without(const std::string& bundle_pem, const std::string& exclude_pem);
 
 }  // namespace warden::tls

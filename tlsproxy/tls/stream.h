@@ -44,6 +44,8 @@ class Stream {
   // Client side towards the provider: SNI and verification for `host`; offers only `alpn` (may be empty).
   Async<void> connect_tls(ProviderContext& context, std::string_view host, const std::vector<std::string>& alpn);
 
+  // Until read_some has something to say, so that an idle connection needs no buffer. May wake early (a session ticket).
+  Async<void> wait_readable();
   // At least one byte, or 0 at the peer's orderly end.
   Async<size_t> read_some(std::span<char> into);
   // All of it, in order; one TLS record run or one writev per call.
@@ -54,7 +56,8 @@ class Stream {
   [[nodiscard]] bool is_tls() const;
   [[nodiscard]] std::string_view alpn() const;     // negotiated, may be empty
   [[nodiscard]] std::string_view version() const;  // "TLSv1.3", empty for plain
-  [[nodiscard]] bool has_buffered() const;         // bytes can be read without waiting
+  [[nodiscard]] bool resumed() const;              // the handshake resumed an earlier session
+  [[nodiscard]] bool has_buffered() const;         // bytes can be read without waiting (held here; the kernel may have more)
   [[nodiscard]] Socket& socket();
   void close();  // at once; pending operations end with `cancelled` or `closed`
 

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Link: one end of the Unix socket between supervisor and worker, in an io_context of one thread. Messages sent within one turn
+// of the loop leave in one write. A peer that breaks the framing or lets its queue grow past the cap is cut off.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "agent/app/messages.h"
+#include "agent/app/wire.h"
+
+namespace warden::app {
+
+class Link : public std::enable_shared_from_this<Link> {
+ public:
+  struct Limits {
+    size_t frame_bytes_max = 1 << 20;   // of what is received
+    size_t queue_bytes_max = 64 << 20;  // of what waits to be sent
+  };
+  using Receive = std::function<bool(MessageType, std::string_view payload)>;  // false: the peer broke the protocol
+  using Closed = std::function<void(const char* why)>;
+
+  // Takes the descriptor over.
+  static std::shared_ptr<Link> open(boost::asio::io_context& io, int fd, Limits limits, Receive receive, Closed closed);
+
+  template <class Message>
+  void send(const Message& message) {
+    pack(message, out_);
+    flush_later();
+  }
+  void close(const char* why);
+
+ private:
+  Link(boost::asio::io_context& io, int fd, Limits limits, Receive receive, Closed closed);
+  void read();
+  void flush_later();
+  void flush();
+  bool deliver();
+
+  boost::asio::io_context& io_;
+  boost::asio::local::stream_protocol::socket socket_;
+  Limits limits_;
+  Receive receive_;
+  Closed closed_;
+  std::string in_, out_, sending_;
+  size_t in_used_ = 0;
+  bool flush_pending_ = false;
+  bool open_ = true;
+};
+
+}  // namespace warden::app

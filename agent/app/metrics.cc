@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <charconv>
+#include <map>
+
+#include "agent/pipeline/tally.h"
+
+namespace warden::app {
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+
+namespace {
+
+struct Shape {
+  std::string_view name;
+  std::string_view help;
+  std::array<std::string_view, 3> labels;
+};
+
+// Every counter that a worker or the control thread may name, with its labels in the order of the name's parts.
+constexpr std::array kCounters = {
+    Shape{"decisions_total", "Exchanges decided", {"verdict", "action", "provider"}},
+    Shape{"connections_total", "Redirected connections by what became of them", {"capture"}},
+    Shape{"not_evaluated_total", "Requests that could not be evaluated", {"reason"}},
+    Shape{"unresolved_identity_total", "Decisions with an unresolved identity fact", {}},
+    Shape{"kernel_events_dropped_total", "Kernel events lost", {}},
+    Shape{"kernel_connects_total", "LLM-bound connects seen by the kernel half", {"outcome"}},
+    Shape{"audit_records_total", "Records made durable", {"kind"}},
+    Shape{"audit_failures_total", "Records that could not be made durable", {"fault"}},
+    Shape{"tls_handshakes_total", "TLS handshakes", {"leg", "result"}},
+    Shape{"untrusting_clients_total", "Clients that refused the host's authority", {}},
+    Shape{"policy_loads_total", "Policy bundles loaded or refused", {"result"}},
+    Shape{"worker_restarts_total", "Workers that ended and were started again", {}},
+    Shape{"stats_unknown_total", "Counters of workers with a name nobody knows", {}},
+};
+
+constexpr size_t kSeriesMax = 10'000;  // a worker that invents labels cannot fill our memory
+
+std::vector<std::string_view> split(std::string_view name) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const size_t bar = name.find('|');
+    parts.push_back(name.substr(0, bar));
+    if (bar == std::string_view::npos) return parts;
+    name.remove_prefix(bar + 1);
+  }
+}
+
+}  // namespace
+
+struct Metrics::State {
+  prometheus::Registry registry;
+  std::map<std::string, prometheus::Family<prometheus::Counter>*, std::less<>> counters;
+  std::map<std::string, prometheus::Family<prometheus::Gauge>*, std::less<>> gauges;
+  prometheus::Family<prometheus::Histogram>* latency = nullptr;
+  std::map<std::string, prometheus::Histogram*, std::less<>> stages;
+  prometheus::Histogram* commit = nullptr;
+  size_t series = 0;
+  std::unique_ptr<tcp::acceptor> acceptor;
+  std::function<void()> refresh;
+
+  void add_stage(const std::vector<std::string_view>& parts, uint64_t n);
+  void accept(const Metrics& metrics);
+};
+
+Metrics::Metrics() : state_(std::make_unique<State>()) {
+  for (const Shape& shape : kCounters)
+    state_->counters[std::string(shape.name)] = &prometheus::BuildCounter()
+                                                     .Name("egresswarden_" + std::string(shape.name))
+                                                     .Help(std::string(shape.help))
+                                                     .Register(state_->registry);
+  std::vector<double> bounds;
+  for (const int64_t us : pipeline::kBucketsUs) bounds.push_back(static_cast<double>(us) / 1e6);
+  state_->latency = &prometheus::BuildHistogram()
+                         .Name("egresswarden_added_latency_seconds")
+                         .Help("Time the agent adds to an exchange, by stage")
+                         .Register(state_->registry);
+  for (const std::string_view stage : pipeline::kStageNames)
+    state_->stages[std::string(stage)] = &state_->latency->Add({{"stage", std::string(stage)}}, bounds);
+  state_->commit = &prometheus::BuildHistogram()
+                        .Name("egresswarden_audit_commit_seconds")
+                        .Help("Duration of group commits")
+                        .Register(state_->registry)
+                        .Add({}, bounds);
+}
+
+Metrics::~Metrics() = default;
+
+void Metrics::State::add_stage(const std::vector<std::string_view>& parts, uint64_t n) {
+  const auto stage = parts.size() == 3 ? stages.find(parts[1]) : stages.end();
+  if (stage == stages.end() || parts[2] == "sum") return;
+  size_t bucket = 0;
+  std::from_chars(parts[2].data(), parts[2].data() + parts[2].size(), bucket);
+  // The sum is told from the buckets' upper bounds' side by prometheus-cpp's own increments.
+  std::vector<double> increments(pipeline::kBucketsUs.size() + 1);
+  if (bucket >= increments.size()) return;
+  increments[bucket] = static_cast<double>(n);
+  stage->second->ObserveMultiple(increments, 0);
+}
+
+void Metrics::add(const std::vector<std::pair<std::string, uint64_t>>& counters) {
+  for (const auto& [name, n] : counters) {
+    if (!name.starts_with("stage|")) {
+      count(name, n);
+      continue;
+    }
+    const std::vector<std::string_view> parts = split(name);
+    if (parts.size() == 3 && parts[2] == "sum") {
+      if (const auto stage = state_->stages.find(parts[1]); stage != state_->stages.end())
+        stage->second->ObserveMultiple(std::vector<double>(pipeline::kBucketsUs.size() + 1), static_cast<double>(n) / 1e6);
+    } else {
+      state_->add_stage(parts, n);
+    }
+  }
+}
+
+void Metrics::count(std::string_view name, uint64_t n) {
+  const std::vector<std::string_view> parts = split(name);
+  const auto shape = std::ranges::find(kCounters, parts[0], &Shape::name);
+  const size_t labels = shape == kCounters.end()
+                            ? 0
+                            : static_cast<size_t>(std::ranges::count_if(shape->labels, [](auto l) { return !l.empty(); }));
+  if (shape == kCounters.end() || parts.size() != labels + 1 || state_->series > kSeriesMax) {
+    state_->counters.find("stats_unknown_total")->second->Add({}).Increment();
+    return;
+  }
+  prometheus::Labels set;
+  for (size_t i = 0; i < labels; ++i) set.emplace(std::string(shape->labels[i]), std::string(parts[i + 1]));
+  auto* family = state_->counters.find(parts[0])->second;
+  if (!family->Has(set)) ++state_->series;
+  family->Add(set).Increment(static_cast<double>(n));
+}
+
+void Metrics::set(std::string_view name, double value) {
+  const std::vector<std::string_view> parts = split(name);
+  auto& family = state_->gauges[std::string(parts[0])];
+  if (family == nullptr)
+    family = &prometheus::BuildGauge().Name("egresswarden_" + std::string(parts[0])).Register(state_->registry);
+  prometheus::Labels labels;
+  for (size_t i = 1; i < parts.size(); ++i)
+    if (const size_t equals = parts[i].find('='); equals != std::string_view::npos)
+      labels.emplace(std::string(parts[i].substr(0, equals)), std::string(parts[i].substr(equals + 1)));
+  family->Add(labels).Set(value);
+}
+
+void Metrics::observe_commit_seconds(double seconds) { state_->commit->Observe(seconds); }
+
+std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(state_->registry.Collect()); }
+
+namespace {
+
+// One scrape: request in, text out, connection closed. Holds itself alive by its handlers.
+class Scrape : public std::enable_shared_from_this<Scrape> {
+ public:
+  Scrape(tcp::socket socket, std::function<std::string()> text) : socket_(std::move(socket)), text_(std::move(text)) {}
+  void run() {
+    parser_.body_limit(0);
+    parser_.header_limit(8192);
+    http::async_read(socket_, buffer_, parser_, [self = shared_from_this()](boost::system::error_code error, size_t) {
+      if (!error) self->answer();
+    });
+  }
+
+ private:
+  void answer() {
+    const bool known = parser_.get().target() == "/metrics" && parser_.get().method() == http::verb::get;
+    response_.result(known ? http::status::ok : http::status::not_found);
+    response_.set(http::field::content_type, "text/plain; version=0.0.4; charset=utf-8");
+    response_.body() = known ? text_() : "metrics are at /metrics\n";
+    response_.keep_alive(false);
+    response_.prepare_payload();
+    http::async_write(socket_, response_, [self = shared_from_this()](boost::system::error_code, size_t) {
+      boost::system::error_code ignored;
+      self->socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    });
+  }
+  tcp::socket socket_;
+  std::function<std::string()> text_;
+  boost::beast::flat_buffer buffer_{16384};
+  http::request_parser<http::empty_body> parser_;
+  http::response<http::string_body> response_;
+};
+
+}  // namespace
+
+void Metrics::State::accept(const Metrics& metrics) {
+  acceptor->async_accept([this, &metrics](boost::system::error_code error, tcp::socket socket) {
+    if (error == asio::error::operation_aborted) return;
+    if (!error)
+      std::make_shared<Scrape>(std::move(socket), [this, &metrics] {
+        refresh();
+        return metrics.text();
+      })->run();
+    accept(metrics);
+  });
+}
+
+Result<void, MetricsError> Metrics::listen(asio::io_context& io, const std::string& address, std::function<void()> refresh) {
+  const size_t colon = address.rfind(':');
+  boost::system::error_code error;
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const auto ip = asio::ip::make_address(host, error);
+  unsigned port = 0;
+  const std::string_view digits = std::string_view(address).substr(colon + 1);
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error || colon == std::string::npos || parsed.ec != std::errc() || port > 65535)
+    return fail(MetricsError::bad_address, "metrics.listen: '" + address + "' is not ADDRESS:PORT");
+  state_->refresh = std::move(refresh);
+  state_->acceptor = std::make_unique<tcp::acceptor>(io);
+  const tcp::endpoint endpoint(ip, static_cast<uint16_t>(port));
+  auto& acceptor = *state_->acceptor;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error) return fail(MetricsError::cannot_listen, "metrics.listen " + address + ": " + error.message());
+  state_->accept(*this);
+  return {};
+}
+
+}  // namespace warden::app

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/recorder.h"
+
+#include <boost/asio/post.hpp>
+
+#include "agent/base/log.h"
+
+namespace warden::app {
+namespace {
+
+constexpr uint64_t kNobodyWaits = 0;
+
+RecordFault to_fault(audit::StoreError error) {
+  switch (error) {
+    case audit::StoreError::spool_full: return RecordFault::spool_full;
+    case audit::StoreError::queue_full: return RecordFault::overloaded;
+    default: return RecordFault::not_durable;
+  }
+}
+
+std::string_view word(audit::StoreError error) {
+  switch (error) {
+    case audit::StoreError::cannot_open: return "cannot_open";
+    case audit::StoreError::corrupt: return "corrupt";
+    case audit::StoreError::disk_full: return "disk_full";
+    case audit::StoreError::io: return "io";
+    case audit::StoreError::spool_full: return "spool_full";
+    case audit::StoreError::queue_full: return "queue_full";
+    case audit::StoreError::rolled_back: return "rolled_back";
+  }
+  return "io";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Recorder>, audit::StoreError> Recorder::open(boost::asio::io_context& io, Metrics& metrics,
+                                                                    const audit::LogConfig& config) {
+  std::unique_ptr<Recorder> recorder(new Recorder(io, metrics));
+  auto writer = audit::Writer::open(config, [self = recorder.get(), &io](std::vector<audit::Committed> group) {
+    boost::asio::post(io, [self, group = std::move(group)] { self->committed(group); });
+  });
+  if (!writer) return std::unexpected(writer.error());
+  recorder->writer_ = std::move(*writer);
+  return recorder;
+}
+
+void Recorder::decide(audit::Draft draft, Reply reply) {
+  const uint64_t token = next_++;
+  if (writer_ == nullptr || !writer_->submit(token, std::move(draft))) {
+    metrics_.count("audit_failures_total|queue_full");
+    return reply(writer_ == nullptr ? RecordFault::not_durable : RecordFault::overloaded);
+  }
+  waiting_.emplace(token, std::move(reply));
+}
+
+void Recorder::note(audit::Draft draft) {
+  if (writer_ == nullptr || !writer_->submit(kNobodyWaits, std::move(draft)))
+    metrics_.count("audit_failures_total|queue_full");
+}
+
+void Recorder::committed(const std::vector<audit::Committed>& group) {
+  for (const audit::Committed& one : group) {
+    if (one.seq)
+      ++recorded_;
+    else
+      metrics_.count("audit_failures_total|" + std::string(word(one.seq.error().code)));
+    auto node = waiting_.extract(one.token);
+    if (node) node.mapped()(one.seq ? RecordFault::none : to_fault(one.seq.error().code));
+  }
+  if (writer_ != nullptr) metrics_.observe_commit_seconds(static_cast<double>(writer_->status().last_commit_us) / 1e6);
+}
+
+}  // namespace warden::app

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recorder: the control thread's side of the audit writer. Decisions are answered when they are durable, everything else is
+// handed over and counted if it fails. Control thread only; the audit thread's reports arrive through the io_context.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "agent/app/messages.h"
+#include "agent/app/metrics.h"
+#include "audit/store/writer.h"
+
+namespace warden::app {
+
+class Recorder {
+ public:
+  static Result<std::unique_ptr<Recorder>, audit::StoreError> open(boost::asio::io_context& io, Metrics& metrics,
+                                                                   const audit::LogConfig& config);
+  using Reply = std::function<void(RecordFault)>;
+  void decide(audit::Draft draft, Reply reply);
+  void note(audit::Draft draft);
+  [[nodiscard]] audit::LogStatus status() const { return writer_->status(); }
+  [[nodiscard]] uint64_t recorded() const { return recorded_; }
+  // Commits what is queued; nothing is recorded after it.
+  void close() { writer_.reset(); }
+
+ private:
+  Recorder(boost::asio::io_context& io, Metrics& metrics) : io_(io), metrics_(metrics) {}
+  void committed(const std::vector<audit::Committed>& group);
+
+  boost::asio::io_context& io_;
+  Metrics& metrics_;
+  std::unique_ptr<audit::Writer> writer_;
+  std::unordered_map<uint64_t, Reply> waiting_;
+  uint64_t next_ = 1;
+  uint64_t recorded_ = 0;
+};
+
+}  // namespace warden::app

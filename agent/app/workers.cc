@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/workers.h"
+
+#include <sys/wait.h>
+
+#include <csignal>
+
+#include "agent/base/log.h"
+
+namespace warden::app {
+namespace {
+
+constexpr auto kRespawnPause = std::chrono::milliseconds(200);
+constexpr size_t kPingsRemembered = 64;
+
+}  // namespace
+
+Result<void, SpawnError> Workers::start(Start start) {
+  start_ = std::move(start);
+  for (size_t i = 0; i < setup_.count; ++i)
+    if (auto spawned = spawn(); !spawned) return spawned;
+  return {};
+}
+
+Result<void, SpawnError> Workers::spawn() {
+  auto listeners = intercept::listen_on_loopback(setup_.port);
+  if (!listeners) return fail(SpawnError::no_socket, listeners.error().detail);
+  setup_.port = listeners->port;
+  auto spawned = spawn_worker(setup_.account, setup_.cgroup, std::move(*listeners));
+  if (!spawned) return std::unexpected(spawned.error());
+  const uint64_t number = next_worker_++;
+  One& one = workers_[number];
+  one.pid = spawned->pid;
+  one.link = Link::open(
+      io_, spawned->link.release(), {},
+      [this, number](MessageType type, std::string_view payload) { return receive(number, type, payload); },
+      [this, number](const char* why) { gone(number, why); });
+  one.link->send(start_);
+  return {};
+}
+
+bool Workers::receive(uint64_t number, MessageType type, std::string_view payload) {
+  const auto found = workers_.find(number);
+  if (found == workers_.end()) return false;
+  One& one = found->second;
+  const auto with = [&]<class Message>(Message message, auto&& handle) { return unpack(payload, message) && handle(message); };
+  switch (type) {
+    case MessageType::ready:
+      return with(Ready{}, [&](const Ready& m) { return one.ready = m.version == kProtocol; });
+    case MessageType::pong:
+      return with(Pong{}, [&](const Pong& m) {
+        if (const auto sent = pings_.find(m.nonce); sent != pings_.end()) one.answered_ping = sent->second;
+        return true;
+      });
+    case MessageType::flow_query:
+      return with(FlowQuery{}, [&](const FlowQuery& m) { return one.link->send(desk_.flow(number, m)), true; });
+    case MessageType::leaf_query:
+      return with(LeafQuery{}, [&](const LeafQuery& m) { return one.link->send(desk_.leaf(m)), true; });
+    case MessageType::decision:
+      return with(Decision{}, [&](const Decision& m) {
+        return desk_.decision(number, m, [link = one.link, token = m.token](RecordFault fault) {
+          link->send(Recorded{token, fault});
+        });
+      });
+    case MessageType::outcome: return with(Outcome{}, [&](const Outcome& m) { return desk_.outcome(number, m); });
+    case MessageType::flow_record: return with(FlowRecord{}, [&](const FlowRecord& m) { return desk_.flow_record(number, m); });
+    case MessageType::flow_end: return with(FlowEnd{}, [&](const FlowEnd& m) { return desk_.flow_end(number, m), true; });
+    case MessageType::stats: return with(Stats{}, [&](const Stats& m) { return desk_.stats(m), true; });
+    default: return false;
+  }
+}
+
+void Workers::gone(uint64_t number, const char* why) {
+  const auto node = workers_.extract(number);
+  if (!node) return;
+  // It may be alive and only misbehaving; what broke the protocol once is not asked again.
+  ::kill(node.mapped().pid, SIGKILL);
+  desk_.worker_gone(number);
+  if (draining_) return;
+  log::warn("worker {} (pid {}) ended: {}; starting another", number, node.mapped().pid, why);
+  ++restarts_;
+  auto pause = std::make_shared<boost::asio::steady_timer>(io_, kRespawnPause);
+  pause->async_wait([this, pause](boost::system::error_code) {
+    if (draining_) return;
+    if (auto spawned = spawn(); !spawned) log::error("no worker could be started: {}", spawned.error().detail);
+  });
+}
+
+void Workers::reap() {
+  for (;;) {
+    int status = 0;
+    const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+    if (pid <= 0) return;
+    log::debug("child {} ended with status {}", pid, status);
+  }
+}
+
+void Workers::ping() {
+  const Ping ping{next_ping_++};
+  pings_[ping.nonce] = Clock::now();
+  if (ping.nonce > kPingsRemembered) pings_.erase(ping.nonce - kPingsRemembered);
+  for (auto& [number, one] : workers_)
+    if (one.ready) one.link->send(ping);
+}
+
+bool Workers::all_alive(std::chrono::milliseconds within) const {
+  const auto oldest = Clock::now() - within;
+  size_t alive = 0;
+  for (const auto& [number, one] : workers_)
+    if (one.ready && one.answered_ping >= oldest) ++alive;
+  return alive == setup_.count;
+}
+
+size_t Workers::ready() const {
+  size_t count = 0;
+  for (const auto& [number, one] : workers_) count += one.ready ? 1 : 0;
+  return count;
+}
+
+void Workers::send_policy(const Policy& policy) {
+  start_.policy = policy;
+  for (auto& [number, one] : workers_) one.link->send(policy);
+}
+
+void Workers::drain(uint32_t deadline_ms) {
+  draining_ = true;
+  for (auto& [number, one] : workers_) one.link->send(Drain{deadline_ms});
+}
+
+}  // namespace warden::app

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workers: the proxy processes of this agent: started, asked every beat whether they are alive, started again when they end.
+// What they ask for is answered through `WorkerDesk`, the supervisor's side of each question.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "agent/app/link.h"
+#include "agent/app/messages.h"
+#include "agent/app/spawn.h"
+
+namespace warden::app {
+
+// Answers to what a worker may ask; every argument is hostile. `worker` is our own number of it.
+class WorkerDesk {
+ public:
+  virtual ~WorkerDesk() = default;
+  virtual FlowReply flow(uint64_t worker, const FlowQuery& query) = 0;
+  virtual LeafReply leaf(const LeafQuery& query) = 0;
+  // `reply` is called once, now or later.
+  virtual bool decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) = 0;
+  virtual bool outcome(uint64_t worker, const Outcome& message) = 0;
+  virtual bool flow_record(uint64_t worker, const FlowRecord& message) = 0;
+  virtual void flow_end(uint64_t worker, const FlowEnd& message) = 0;
+  virtual void stats(const Stats& message) = 0;
+  virtual void worker_gone(uint64_t worker) = 0;
+};
+
+class Workers {
+ public:
+  struct Setup {
+    size_t count = 1;
+    WorkerAccount account;
+    std::string cgroup;
+    uint16_t port = 0;  // of the listeners; set by the first
+  };
+  Workers(boost::asio::io_context& io, WorkerDesk& desk, Setup setup) : io_(io), desk_(desk), setup_(std::move(setup)) {}
+
+  Result<void, SpawnError> start(Start start);
+  void ping();
+  // Every worker is ready and answered a ping sent within the last `within`.
+  [[nodiscard]] bool all_alive(std::chrono::milliseconds within) const;
+  void send_policy(const Policy& policy);
+  void drain(uint32_t deadline_ms);
+  [[nodiscard]] bool none_left() const { return workers_.empty(); }
+  [[nodiscard]] uint16_t port() const { return setup_.port; }
+  [[nodiscard]] size_t ready() const;
+  [[nodiscard]] uint64_t restarts() const { return restarts_; }
+  void reap();  // on SIGCHLD
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct One {
+    pid_t pid = -1;
+    std::shared_ptr<Link> link;
+    bool ready = false;
+    Clock::time_point answered_ping{};  // when the ping that it answered last was sent
+  };
+  Result<void, SpawnError> spawn();
+  bool receive(uint64_t number, MessageType type, std::string_view payload);
+  void gone(uint64_t number, const char* why);
+
+  boost::asio::io_context& io_;
+  WorkerDesk& desk_;
+  Setup setup_;
+  Start start_;
+  std::unordered_map<uint64_t, One> workers_;
+  std::unordered_map<uint64_t, Clock::time_point> pings_;
+  uint64_t next_worker_ = 1, next_ping_ = 1, restarts_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace warden::app

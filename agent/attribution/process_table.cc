@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/attribution/process_table.h"
+
+#include <algorithm>
+
+#include "agent/attribution/wire.h"
+
+namespace warden::attribution {
+namespace {
+
+using Text = Known<std::string>;
+
+constexpr size_t kAncestorsMax = 64;
+constexpr size_t kCommandBytesMax = size_t{256} << 10;
+
+ProcessKey key_of(const kernel::ProcessFacts& facts) {
+  return {facts.tgid, ticks_of_ns(facts.start_boottime_ns)};
+}
+
+FileId file_of(const kernel::ProcessFacts& facts) {
+  return {facts.exe_inode, facts.exe_device};
+}
+
+// Same pid, same tick, other nanosecond: the pid came round within one tick.
+bool other_process(const Process& known, uint64_t start_ns) {
+  return known.start_ns != 0 && start_ns != 0 && known.start_ns != start_ns;
+}
+
+bool runs_another_file(const Image& image, const FileId& now) {
+  return now.inode != 0 && image.file.inode != 0 && image.file.inode != now.inode;
+}
+
+}  // namespace
+
+// A floor, so that a process and the parent just read for it are never what expires.
+ProcessTable::ProcessTable(Limits limits) : limits_(limits) {
+  limits_.processes_max = std::max<size_t>(limits_.processes_max, 16);
+}
+
+Process& ProcessTable::touch(const ProcessKey& key, uint64_t start_ns) {
+  auto [at, fresh] = processes_.try_emplace(key);
+  Slot& slot = at->second;
+  if (fresh) {
+    slot.place = order_.insert(order_.end(), key);
+    slot.process.key = key;
+  } else {
+    order_.splice(order_.end(), order_, slot.place);
+    if (other_process(slot.process, start_ns)) {
+      slot.process = Process();
+      slot.process.key = key;
+    }
+  }
+  if (start_ns != 0) slot.process.start_ns = start_ns;
+  if (fresh) expire();
+  return slot.process;
+}
+
+Process* ProcessTable::lookup(const ProcessKey& key) {
+  const auto at = processes_.find(key);
+  return at == processes_.end() ? nullptr : &at->second.process;
+}
+
+// Oldest first: what exited long ago, and more when the table is over its bound. The newest is always kept.
+void ProcessTable::expire() {
+  const auto now = std::chrono::steady_clock::now();
+  for (auto at = order_.begin(); at != order_.end() && std::next(at) != order_.end();) {
+    const Process& oldest = processes_.at(*at).process;
+    const bool stale = oldest.exited && now - *oldest.exited > limits_.keep_exited;
+    if (!stale && processes_.size() <= limits_.processes_max) return;
+    processes_.erase(*at);
+    at = order_.erase(at);
+  }
+}
+
+// The process that had `pid` at a time, if the table knows it: started no later, and not gone.
+Process* ProcessTable::living(int32_t pid, uint64_t not_after_ticks) {
+  auto at = processes_.upper_bound({pid, not_after_ticks});
+  if (at == processes_.begin()) return nullptr;
+  Process& candidate = (--at)->second.process;
+  return candidate.key.tgid == pid && !candidate.exited ? &candidate : nullptr;
+}
+
+std::shared_ptr<Image> ProcessTable::read_image(int32_t pid, const ProcessKey& key, const FileId& file,
+                                                bool hash) {
+  const auto proc = ProcDir::open(pid);
+  const auto stat = proc ? proc->stat() : std::nullopt;
+  if (!stat || stat->start_ticks != key.start_ticks) return nullptr;
+  const Fd exe = proc->open_exe();
+  struct stat st {};
+  if (!exe || ::fstat(exe.get(), &st) != 0) return nullptr;  // a kernel thread, or gone
+  if (!same_file(st, exe.get(), file)) return nullptr;
+  auto image = std::make_shared<Image>();
+  image->file = {st.st_ino, st.st_dev};
+  const auto path = proc->link("exe");
+  image->exe = path ? Text::of(*path) : Text::unresolved("executable_path_unreadable");
+  const auto cwd = proc->link("cwd");
+  image->cwd = cwd ? Text::of(*cwd) : Text::unresolved("process_gone");
+  const auto command = proc->file("cmdline", kCommandBytesMax);
+  image->argv = command ? Known<std::vector<std::string>>::of(split_arguments(*command))
+                        : Known<std::vector<std::string>>::unresolved("process_gone");
+  // Another exec in between would have mixed two images.
+  struct stat after {};
+  const Fd again = proc->open_exe();
+  if (!again || ::fstat(again.get(), &after) != 0 || after.st_ino != st.st_ino || after.st_dev != st.st_dev)
+    return nullptr;
+  image->hash_later = !hash;
+  if (hash) image->sha256 = executables_.digest(exe.get(), file, path.value_or(""));
+  return image;
+}
+
+// The kernel's inode and device still prove which file ran: the one exec named, or one hashed before.
+std::shared_ptr<Image> ProcessTable::image_of_gone(const FileId& file, std::string_view filename) {
+  auto image = std::make_shared<Image>();
+  image->file = file;
+  image->cwd = Text::unresolved("process_gone");
+  image->argv = Known<std::vector<std::string>>::unresolved("process_gone");
+  std::string path(filename.substr(0, kTextBytesMax));
+  image->sha256 = executables_.digest_at(path, file);
+  if (!image->sha256.known()) {
+    // A script: exec named the script, the kernel names its interpreter.
+    path = executables_.recall_path(file).value_or("");
+    if (!path.empty()) image->sha256 = executables_.digest_at(path, file);
+  }
+  image->exe = image->sha256.known() ? Text::of(path) : Text::unresolved("process_gone");
+  return image;
+}
+
+void ProcessTable::set_parent(Process& process, int32_t ppid) {
+  if (process.parent_known) return;
+  if (ppid <= 0) {
+    process.parent_known = true;
+    return;
+  }
+  const ProcessKey key = process.key;
+  Process* parent = living(ppid, key.start_ticks);
+  if (parent == nullptr) parent = read_process(ppid, key.start_ticks, false);
+  Process* const child = lookup(key);  // reading the parent may have moved or expired entries
+  if (parent == nullptr || child == nullptr) return;
+  child->parent = parent->key;
+  child->parent_known = true;
+}
+
+// From /proc, without its ancestors.
+Process* ProcessTable::read_process(int32_t pid, uint64_t not_after_ticks, bool hash) {
+  const auto proc = ProcDir::open(pid);
+  const auto stat = proc ? proc->stat() : std::nullopt;
+  if (!stat || stat->start_ticks > not_after_ticks) return nullptr;
+  Process& process = touch({pid, stat->start_ticks}, 0);
+  process.comm = stat->comm;
+  if (!process.image) process.image = read_image(pid, process.key, {}, hash);
+  return &process;
+}
+
+void ProcessTable::scan() {
+  for (const int32_t pid : all_pids()) {
+    Process* const process = read_process(pid, UINT64_MAX, false);
+    const auto proc = process ? ProcDir::open(pid) : std::nullopt;
+    const auto stat = proc ? proc->stat() : std::nullopt;
+    if (stat && stat->start_ticks == process->key.start_ticks) set_parent(*process, stat->ppid);
+  }
+}
+
+void ProcessTable::on_exec(const kernel::ProcessFacts& facts, std::string_view filename) {
+  const ProcessKey key = key_of(facts);
+  Process& process = touch(key, facts.start_boottime_ns);
+  process.comm = facts.comm;
+  process.image = read_image(facts.tgid, key, file_of(facts), true);
+  if (!process.image) process.image = image_of_gone(file_of(facts), filename);
+  set_parent(process, facts.ppid);
+}
+
+void ProcessTable::on_fork(const kernel::ProcessFacts& child) {
+  const ProcessKey key = key_of(child);
+  const Process* const parent = living(child.ppid, key.start_ticks);
+  // Copied before touch(), which may expire the parent.
+  const std::shared_ptr<Image> image = parent ? parent->image : nullptr;
+  Process& process = touch(key, child.start_boottime_ns);
+  process.comm = child.comm;
+  process.image = image;
+  set_parent(process, child.ppid);
+}
+
+void ProcessTable::on_exit(const kernel::ProcessFacts& facts) {
+  Process* const process = lookup(key_of(facts));
+  if (process == nullptr || other_process(*process, facts.start_boottime_ns)) return;
+  process->exited = std::chrono::steady_clock::now();
+  expire();
+}
+
+// For what the scan found. A new image rather than this one filled in: children that were forked before it
+// share the old one, and they may run under another inode by now.
+void ProcessTable::hash_now(Process& process, const FileId& file) {
+  auto image = read_image(process.key.tgid, process.key, file, true);
+  if (!image) {
+    image = std::make_shared<Image>(*process.image);
+    image->hash_later = false;
+    image->sha256 = executables_.digest_at(image->exe.value, file.inode != 0 ? file : image->file);
+  }
+  process.image = std::move(image);
+}
+
+const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
+  const ProcessKey key = key_of(facts);
+  Process* process = &touch(key, facts.start_boottime_ns);
+  if (!facts.comm.empty()) process->comm = facts.comm;
+  const FileId file = file_of(facts);
+  // No event yet, or an exec whose event is still on its way.
+  if (!process->image || runs_another_file(*process->image, file)) {
+    process->image = read_image(facts.tgid, key, file, true);
+    if (!process->image) process->image = image_of_gone(file, "");
+  }
+  if (process->image->hash_later) hash_now(*process, file);
+  set_parent(*process, facts.ppid);
+  return *lookup(key);
+}
+
+// The parent of a process in the table; nullptr with `top` false: it cannot be told. A parent that exited and
+// was forgotten is replaced by the one the kernel gave the orphan.
+const Process* ProcessTable::parent_of(const ProcessKey& key, bool& top) {
+  Process* child = lookup(key);
+  if (child == nullptr) return nullptr;
+  if (child->parent_known && child->parent.tgid != 0 && lookup(child->parent) == nullptr)
+    child->parent_known = false;
+  if (!child->parent_known) {
+    const auto proc = ProcDir::open(key.tgid);
+    const auto stat = proc ? proc->stat() : std::nullopt;
+    if (!stat || stat->start_ticks != key.start_ticks) return nullptr;
+    set_parent(*child, stat->ppid);
+    child = lookup(key);
+  }
+  if (child == nullptr || !child->parent_known) return nullptr;
+  top = child->parent.tgid == 0;
+  return top ? nullptr : lookup(child->parent);
+}
+
+Known<std::vector<Ancestor>> ProcessTable::ancestry(const Process& process) {
+  using Ancestry = Known<std::vector<Ancestor>>;
+  std::vector<Ancestor> found;
+  ProcessKey at = process.key;
+  while (found.size() < kAncestorsMax) {
+    bool top = false;
+    const Process* const parent = parent_of(at, top);
+    if (top) return Ancestry::of(std::move(found));
+    if (parent == nullptr) return Ancestry::unresolved("ancestor_gone");
+    at = parent->key;
+    const uint64_t start_us = parent->start_ns != 0 ? parent->start_ns / 1000 : us_of_ticks(at.start_ticks);
+    found.push_back({at.tgid, start_us, parent->comm, parent->image ? parent->image->exe.value : ""});
+  }
+  return Ancestry::unresolved("ancestry_too_deep");
+}
+
+}  // namespace warden::attribution

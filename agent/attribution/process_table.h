@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// ProcessTable: every process the kernel told us of, by (tgid, start time), so that a process which exits
+// right after sending is still known, and one that got its pid is not taken for it. Fed with exec, fork and
+// exit facts and by one scan of /proc at start. Bounded: the longest unused go first; exited ones are kept
+// for some minutes. One thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "agent/attribution/executable.h"
+#include "agent/attribution/identity.h"
+#include "agent/attribution/procfs.h"
+#include "agent/kernel/guard.h"
+
+namespace warden::attribution {
+
+// What one exec made of a process; shared with the children that it forks.
+struct Image {
+  FileId file;
+  Known<std::string> exe, cwd;
+  Known<std::string> sha256;
+  bool hash_later = false;  // found by the scan: hashed when somebody asks
+  Known<std::vector<std::string>> argv;
+};
+
+// start_ticks is what /proc can tell (10 ms); start_ns is 0 until the kernel half told it.
+struct ProcessKey {
+  int32_t tgid = 0;
+  uint64_t start_ticks = 0;
+  auto operator<=>(const ProcessKey&) const = default;
+};
+
+struct Process {
+  ProcessKey key;
+  uint64_t start_ns = 0;
+  ProcessKey parent;  // who forked it; tgid 0: nobody (init) or not known
+  bool parent_known = false;
+  std::string comm;
+  std::shared_ptr<Image> image;
+  std::optional<std::chrono::steady_clock::time_point> exited;
+};
+
+class ProcessTable {
+ public:
+  struct Limits {
+    size_t processes_max = 65536;
+    std::chrono::seconds keep_exited{300};
+  };
+  ProcessTable() : ProcessTable(Limits{}) {}
+  explicit ProcessTable(Limits limits);
+
+  void scan();  // once, after the kernel programs are attached, so that nothing falls between
+  void on_exec(const kernel::ProcessFacts& facts, std::string_view filename);
+  void on_fork(const kernel::ProcessFacts& child);
+  void on_exit(const kernel::ProcessFacts& facts);
+
+  // The process these facts are about, read from /proc when no event told of it yet; image and digest filled
+  // in.
+  const Process& find(const kernel::ProcessFacts& facts);
+  Known<std::vector<Ancestor>> ancestry(const Process& process);
+  [[nodiscard]] size_t size() const { return processes_.size(); }
+  [[nodiscard]] const Executables& executables() const { return executables_; }
+
+ private:
+  using Order = std::list<ProcessKey>;
+  struct Slot {
+    Process process;
+    Order::iterator place;
+  };
+  Process& touch(const ProcessKey& key, uint64_t start_ns);
+  Process* lookup(const ProcessKey& key);
+  Process* living(int32_t pid, uint64_t not_after_ticks);
+  Process* read_process(int32_t pid, uint64_t not_after_ticks, bool hash);
+  std::shared_ptr<Image> read_image(int32_t pid, const ProcessKey& key, const FileId& file, bool hash);
+  std::shared_ptr<Image> image_of_gone(const FileId& file, std::string_view filename);
+  void hash_now(Process& process, const FileId& file);
+  const Process* parent_of(const ProcessKey& key, bool& top);
+  void set_parent(Process& process, int32_t ppid);
+  void expire();
+
+  Limits limits_;
+  Executables executables_;
+  std::map<ProcessKey, Slot> processes_;
+  Order order_;  // least recently used first
+};
+
+}  // namespace warden::attribution

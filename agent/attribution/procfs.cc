@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/attribution/procfs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <memory>
+
+#include "agent/attribution/wire.h"
+
+namespace warden::attribution {
+namespace {
+
+template <class T>
+std::optional<T> number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<ProcDir> ProcDir::open(int32_t pid) {
+  Fd fd(::open(("/proc/" + std::to_string(pid)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return std::nullopt;
+  return ProcDir(std::move(fd));
+}
+
+std::optional<std::string> ProcDir::file(const char* name, size_t bytes_max) const {
+  const Fd fd(::openat(fd_.get(), name, O_RDONLY | O_CLOEXEC));
+  if (!fd) return std::nullopt;
+  std::string content;
+  char block[4096];
+  while (content.size() < bytes_max) {
+    const ssize_t n = ::read(fd.get(), block, std::min(sizeof block, bytes_max - content.size()));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return std::nullopt;
+    if (n == 0) break;
+    content.append(block, static_cast<size_t>(n));
+  }
+  return content;
+}
+
+std::optional<std::string> ProcDir::link(const char* name) const {
+  char target[kTextBytesMax];
+  const ssize_t n = ::readlinkat(fd_.get(), name, target, sizeof target);
+  if (n < 0) return std::nullopt;
+  return std::string(target, static_cast<size_t>(n));
+}
+
+Fd ProcDir::open_exe() const {
+  return Fd(::openat(fd_.get(), "exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+}
+
+std::optional<ProcStat> ProcDir::stat() const {
+  const auto line = file("stat", 4096);
+  return line ? parse_stat(*line) : std::nullopt;
+}
+
+std::optional<ProcStat> parse_stat(std::string_view line) {
+  // The name is whatever the process chose, brackets and spaces included: the last ')' ends it.
+  const size_t open = line.find('(');
+  const size_t close = line.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
+  ProcStat stat{.comm = std::string(line.substr(open + 1, close - open - 1))};
+  line.remove_prefix(close + 1);
+  // Fields 3 (state) to 22 (starttime); 4 is the parent.
+  for (int field = 3; field <= 22; ++field) {
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    const std::string_view word = line.substr(0, line.find_first_of(" \n"));
+    line.remove_prefix(word.size());
+    if (field == 4) {
+      const auto ppid = number<int32_t>(word);
+      if (!ppid) return std::nullopt;
+      stat.ppid = *ppid;
+    } else if (field == 22) {
+      const auto start = number<uint64_t>(word);
+      if (!start) return std::nullopt;
+      stat.start_ticks = *start;
+    }
+  }
+  return stat;
+}
+
+std::vector<std::string> split_arguments(std::string_view cmdline) {
+  std::vector<std::string> arguments;
+  while (!cmdline.empty() && arguments.size() < kItemsMax) {
+    const size_t end = std::min(cmdline.find('\0'), cmdline.size());
+    arguments.emplace_back(cmdline.substr(0, std::min(end, kTextBytesMax)));
+    cmdline.remove_prefix(std::min(end + 1, cmdline.size()));
+  }
+  return arguments;
+}
+
+std::vector<int32_t> all_pids() {
+  std::vector<int32_t> pids;
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc"), ::closedir);
+  if (!folder) return pids;
+  while (const dirent* entry = ::readdir(folder.get()))
+    if (const auto pid = number<int32_t>(entry->d_name)) pids.push_back(*pid);
+  return pids;
+}
+
+uint64_t ticks_of_ns(uint64_t boottime_ns) {
+  static const uint64_t ns_per_tick = 1'000'000'000ULL / static_cast<uint64_t>(::sysconf(_SC_CLK_TCK));
+  return boottime_ns / ns_per_tick;
+}
+
+uint64_t us_of_ticks(uint64_t ticks) {
+  static const uint64_t us_per_tick = 1'000'000ULL / static_cast<uint64_t>(::sysconf(_SC_CLK_TCK));
+  return ticks * us_per_tick;
+}
+
+}  // namespace warden::attribution

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bounds of Identity's wire form. What is longer is cut by serialise() and refused by parse().
+#pragma once
+
+#include <cstddef>
+
+namespace warden::attribution {
+
+inline constexpr size_t kTextBytesMax = 4096;
+inline constexpr size_t kItemsMax = 256;  // arguments, groups, ancestors
+// Two lists of texts, one of ancestors (two texts and twelve bytes), and under 32 single texts.
+inline constexpr size_t kWireBytesMax = (2 * kItemsMax + 2 * kItemsMax + 32) * (kTextBytesMax + 16);
+
+}  // namespace warden::attribution

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/kernel/guard.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+
+#include "agent/base/check.h"
+#include "agent/base/clock.h"
+#include "agent/kernel/decode.h"
+#include "agent/kernel/pins.h"
+#include "agent/kernel/programs.h"
+#include "bpf/guard.skel.h"
+
+namespace warden::kernel {
+namespace {
+
+constexpr uint32_t kOnly = 0;  // the key of one-element maps
+
+std::unexpected<Error<GuardError>> map_failed(const std::string& what) {
+  return fail(GuardError::map_failed, what + ": " + std::strerror(errno));
+}
+
+// Every key of a map; the caller may delete while it walks the copy.
+template <class Key>
+std::vector<Key> keys_of(int map) {
+  std::vector<Key> keys;
+  Key key{};
+  const Key* previous = nullptr;
+  while (bpf_map_get_next_key(map, previous, &key) == 0) {
+    keys.push_back(key);
+    previous = &keys.back();
+  }
+  return keys;
+}
+
+class PinnedGuard final : public Guard {
+ public:
+  PinnedGuard(Programs programs, bool took_over) : programs_(std::move(programs)), took_over_(took_over) {}
+  ~PinnedGuard() override { ring_buffer__free(ring_); }
+
+  bool open_ring();
+  Result<void, GuardError> configure(const GuardConfig& config, uint64_t cgroup);
+  void forget_dead_listeners(std::chrono::milliseconds stale_after);
+  Result<int, GuardError> attach(const Pins& pins, int cgroup_fd) {
+    return programs_.attach(pins, cgroup_fd);
+  }
+
+  void beat() override;
+  Result<void, GuardError> set_listener(uint64_t netns_cookie, uint16_t port) override;
+  Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host) override;
+  Result<void, GuardError> set_names(
+      const std::vector<std::pair<std::string, uint16_t>>& host_ports) override;
+  std::optional<Flow> find_flow(const Endpoint& peer, const Endpoint& local) override;
+  void drain_events(const std::function<void(const Event&)>& deliver) override;
+  [[nodiscard]] int event_fd() const override { return ring_buffer__epoll_fd(ring_); }
+  [[nodiscard]] Counters counters() const override;
+  [[nodiscard]] bool took_over() const override { return took_over_; }
+
+ private:
+  static int on_record(void* self, void* data, size_t size);
+
+  Programs programs_;
+  ring_buffer* ring_ = nullptr;
+  const std::function<void(const Event&)>* deliver_ = nullptr;
+  bool took_over_;
+};
+
+bool PinnedGuard::open_ring() {
+  ring_ = ring_buffer__new(bpf_map__fd(programs_->maps.events), on_record, this, nullptr);
+  return ring_ != nullptr;
+}
+
+Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint64_t cgroup) {
+  ew_config value{};
+  value.layout_version = EW_LAYOUT_VERSION;
+  if (config.pass_when_stale) value.flags |= EW_PASS_WHEN_STALE;
+  if (config.refuse_unknown_quic) value.flags |= EW_REFUSE_UNKNOWN_QUIC;
+  value.guarded_cgroup = cgroup;
+  value.exempt_cgroup = config.exempt_cgroup;
+  value.stale_after_ns = static_cast<uint64_t>(std::chrono::nanoseconds(config.stale_after).count());
+  value.agent_tgid = static_cast<uint32_t>(::getpid());
+  if (bpf_map_update_elem(bpf_map__fd(programs_->maps.config), &kOnly, &value, BPF_ANY) != 0)
+    return map_failed("cannot write the configuration");
+  return {};
+}
+
+// A dead agent's ports may be anybody's by now; a live one, being replaced, keeps serving until we set our
+// own.
+void PinnedGuard::forget_dead_listeners(std::chrono::milliseconds stale_after) {
+  uint64_t beat = 0;
+  bpf_map_lookup_elem(bpf_map__fd(programs_->maps.heartbeat), &kOnly, &beat);
+  const int64_t age_ns = monotonic_ns() - static_cast<int64_t>(beat);
+  if (beat != 0 && age_ns <= std::chrono::nanoseconds(stale_after).count()) return;
+  const int map = bpf_map__fd(programs_->maps.listeners);
+  for (const uint64_t key : keys_of<uint64_t>(map)) bpf_map_delete_elem(map, &key);
+}
+
+void PinnedGuard::beat() {
+  const uint64_t now = static_cast<uint64_t>(monotonic_ns());
+  bpf_map_update_elem(bpf_map__fd(programs_->maps.heartbeat), &kOnly, &now, BPF_ANY);
+}
+
+Result<void, GuardError> PinnedGuard::set_listener(uint64_t netns_cookie, uint16_t port) {
+  const int map = bpf_map__fd(programs_->maps.listeners);
+  if (port == 0) {
+    bpf_map_delete_elem(map, &netns_cookie);
+    return {};
+  }
+  // find_flow() tells namespaces apart by the listener's port: all have the same loopback addresses.
+  for (const uint64_t other : keys_of<uint64_t>(map)) {
+    uint32_t taken = 0;
+    if (other != netns_cookie && bpf_map_lookup_elem(map, &other, &taken) == 0 && taken == port)
+      return fail(GuardError::busy,
+                  "port " + std::to_string(port) + " already serves another network namespace");
+  }
+  const uint32_t value = port;
+  if (bpf_map_update_elem(map, &netns_cookie, &value, BPF_ANY) != 0)
+    return map_failed("cannot add a listener");
+  return {};
+}
+
+Result<void, GuardError> PinnedGuard::add_destination(const Endpoint& endpoint, std::string_view host) {
+  const ew_destination key = to_destination(endpoint);
+  ew_known value{};
+  value.since_boot_ns = static_cast<uint64_t>(boot_us()) * 1000;
+  std::memcpy(value.host, host.data(), std::min(host.size(), sizeof value.host - 1));
+  if (bpf_map_update_elem(bpf_map__fd(programs_->maps.destinations), &key, &value, BPF_ANY) != 0)
+    return map_failed("cannot add destination " + endpoint.to_string());
+  return {};
+}
+
+Result<void, GuardError> PinnedGuard::set_names(
+    const std::vector<std::pair<std::string, uint16_t>>& host_ports) {
+  std::map<std::string, ew_ports> wanted;
+  for (const auto& [host, port] : host_ports) {
+    const auto name = to_name(host);
+    if (!name) return fail(GuardError::map_failed, "not a host name that can be learned: " + host);
+    ew_ports& ports = wanted[std::string(name->text, sizeof name->text)];
+    uint16_t* const end = ports.port + EW_PORTS_MAX;
+    uint16_t* const slot = std::find_if(ports.port, end, [&](uint16_t p) { return p == 0 || p == port; });
+    if (slot == end) return fail(GuardError::map_failed, "more than four ports for " + host);
+    *slot = port;
+  }
+  const int map = bpf_map__fd(programs_->maps.names);
+  for (const auto& [name, ports] : wanted)
+    if (bpf_map_update_elem(map, name.data(), &ports, BPF_ANY) != 0)
+      return map_failed("cannot add a host name");
+  for (const ew_name& present : keys_of<ew_name>(map))
+    if (!wanted.contains(std::string(present.text, sizeof present.text))) bpf_map_delete_elem(map, &present);
+  return {};
+}
+
+std::optional<Flow> PinnedGuard::find_flow(const Endpoint& peer, const Endpoint& local) {
+  const ew_destination source = to_destination(peer);
+  ew_tuple key{};
+  std::memcpy(key.source, source.address, sizeof key.source);
+  key.source_port = peer.port;
+  key.listener_port = local.port;
+  const int tuples = bpf_map__fd(programs_->maps.tuples);
+  uint64_t cookie = 0;
+  if (bpf_map_lookup_elem(tuples, &key, &cookie) != 0) return std::nullopt;
+  // Taken, not read: a later, direct connection from the same port must not inherit this one's identity.
+  bpf_map_delete_elem(tuples, &key);
+  ew_flow flow{};
+  if (bpf_map_lookup_elem(bpf_map__fd(programs_->maps.flows), &cookie, &flow) != 0) return std::nullopt;
+  return to_flow(flow);
+}
+
+int PinnedGuard::on_record(void* self, void* data, size_t size) {
+  const auto event = to_event({static_cast<const char*>(data), size});
+  if (event) (*static_cast<PinnedGuard*>(self)->deliver_)(*event);
+  return 0;
+}
+
+void PinnedGuard::drain_events(const std::function<void(const Event&)>& deliver) {
+  deliver_ = &deliver;
+  ring_buffer__consume(ring_);
+  deliver_ = nullptr;
+}
+
+Counters PinnedGuard::counters() const {
+  std::vector<ew_counters> per_cpu(static_cast<size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+  Counters sum;
+  if (bpf_map_lookup_elem(bpf_map__fd(programs_->maps.counters), &kOnly, per_cpu.data()) != 0) return sum;
+  for (const ew_counters& cpu : per_cpu) {
+    sum.connects_seen += cpu.slot[EW_CONNECTS_SEEN];
+    sum.redirected += cpu.slot[EW_REDIRECTED];
+    sum.refused += cpu.slot[EW_REFUSED];
+    sum.passed += cpu.slot[EW_PASSED];
+    sum.events_dropped += cpu.slot[EW_EVENTS_DROPPED];
+    sum.dns_answers += cpu.slot[EW_DNS_ANSWERS];
+    sum.dns_learned += cpu.slot[EW_DNS_LEARNED];
+  }
+  return sum;
+}
+
+// Whether the pins are of this layout and guard this cgroup: only then can they be taken over.
+bool can_take_over(const Pins& pins, uint64_t cgroup) {
+  const Fd map(bpf_obj_get(pins.map("config").c_str()));
+  bpf_map_info info{};
+  uint32_t length = sizeof info;
+  ew_config value{};
+  return map && bpf_obj_get_info_by_fd(map.get(), &info, &length) == 0 && info.value_size == sizeof value &&
+         bpf_map_lookup_elem(map.get(), &kOnly, &value) == 0 && value.layout_version == EW_LAYOUT_VERSION &&
+         value.guarded_cgroup == cgroup;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Guard>, GuardError> Guard::open(const GuardConfig& config) {
+  struct statfs info {};
+  const Fd cgroup(::open(config.cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto id = cgroup_id(config.cgroup);
+  if (!cgroup || !id || ::fstatfs(cgroup.get(), &info) != 0 || info.f_type != CGROUP2_SUPER_MAGIC)
+    return fail(GuardError::no_cgroup, config.cgroup + " is not a cgroup2 directory");
+  const Pins pins(config.bpffs_dir);
+  if (!can_take_over(pins, *id)) {
+    if (auto cleared = pins.clear(); !cleared) return std::unexpected(cleared.error());
+  }
+  if (auto prepared = pins.prepare(); !prepared) return std::unexpected(prepared.error());
+  auto programs = Programs::load(pins);
+  if (!programs) return std::unexpected(programs.error());
+  const bool maps_kept = can_take_over(pins, *id);
+  auto guard = std::make_unique<PinnedGuard>(std::move(*programs), maps_kept);
+  if (!guard->open_ring()) return map_failed("cannot map the event ring");
+  // Configured before anything runs, so no program ever sees an empty configuration.
+  guard->forget_dead_listeners(config.stale_after);
+  if (auto configured = guard->configure(config, *id); !configured)
+    return std::unexpected(configured.error());
+  if (const auto attached = guard->attach(pins, cgroup.get()); !attached) {
+    // Half a guard is none; but where one stood before, its old programs go on.
+    if (!maps_kept) static_cast<void>(pins.clear());
+    return std::unexpected(attached.error());
+  }
+  return guard;
+}
+
+Result<void, GuardError> Guard::remove(const std::string& bpffs_dir) {
+  return Pins(bpffs_dir).clear();
+}
+
+}  // namespace warden::kernel

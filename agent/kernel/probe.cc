@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `doctor` asks of the kernel. The last question is the honest one: does it load?
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "agent/kernel/guard.h"
+#include "agent/kernel/programs.h"
+
+namespace warden::kernel {
+namespace {
+
+constexpr int kMajorMin = 5, kMinorMin = 10;
+
+Probe kernel_version() {
+  utsname name{};
+  int major = 0, minor = 0;
+  ::uname(&name);
+  const bool read = std::sscanf(name.release, "%d.%d", &major, &minor) == 2;
+  const bool enough = read && (major > kMajorMin || (major == kMajorMin && minor >= kMinorMin));
+  return {std::string("kernel ") + name.release, enough, "run Linux 5.10 or newer"};
+}
+
+bool has_capability(int capability) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capget, &header, data) != 0) return false;
+  return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
+}
+
+Probe privileges() {
+  const bool all = has_capability(CAP_SYS_ADMIN) ||
+                   (has_capability(CAP_BPF) && has_capability(CAP_PERFMON) && has_capability(CAP_NET_ADMIN));
+  return {"privileges to load BPF programs", all,
+          "run as root, or grant CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN"};
+}
+
+Probe bpffs() {
+  struct statfs info {};
+  const bool mounted = ::statfs("/sys/fs/bpf", &info) == 0 && info.f_type == BPF_FS_MAGIC;
+  const bool mountable = mounted || (::access("/sys/fs/bpf", F_OK) == 0 && has_capability(CAP_SYS_ADMIN));
+  return {mounted ? "bpffs at /sys/fs/bpf" : "bpffs can be mounted at /sys/fs/bpf", mountable,
+          "mount -t bpf bpf /sys/fs/bpf"};
+}
+
+Probe loads() {
+  const auto programs = Programs::try_load();
+  return {"the kernel accepts the programs", programs.has_value(), programs ? "" : programs.error().detail};
+}
+
+}  // namespace
+
+std::vector<Probe> probe() {
+  const auto root = cgroup2_root();
+  return {
+      kernel_version(),
+      {"kernel type information (BTF)", ::access("/sys/kernel/btf/vmlinux", R_OK) == 0,
+       "use a kernel built with CONFIG_DEBUG_INFO_BTF=y"},
+      {root ? "cgroup2 at " + *root : "cgroup2", root.has_value(), "mount -t cgroup2 none /sys/fs/cgroup"},
+      {"network namespace cookies", own_netns_cookie() != 0, "run Linux 5.14 or newer"},
+      bpffs(),
+      privileges(),
+      loads(),
+  };
+}
+
+}  // namespace warden::kernel

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/kernel/programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+#include "bpf/guard.skel.h"
+
+namespace warden::kernel {
+namespace {
+
+// libbpf reports by a callback without context; the guard is opened by one thread.
+thread_local std::string last_warning;
+
+int keep_warning(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level != LIBBPF_WARN) return 0;
+  char line[512];
+  std::vsnprintf(line, sizeof line, format, arguments);
+  // The first complaint names the cause; what follows are its consequences.
+  if (last_warning.empty()) last_warning = std::string(line, ::strnlen(line, sizeof line));
+  while (!last_warning.empty() && last_warning.back() == '\n') last_warning.pop_back();
+  return 0;
+}
+
+std::unexpected<Error<GuardError>> failed(GuardError code, const std::string& what, int error) {
+  const bool denied = error == EPERM || error == EACCES;
+  return fail(denied ? GuardError::not_permitted : code,
+              what + ": " + std::strerror(error) + (last_warning.empty() ? "" : " (" + last_warning + ")"));
+}
+
+bool is_tracepoint(const bpf_program* program) {
+  return bpf_program__type(program) == BPF_PROG_TYPE_TRACING;
+}
+
+bpf_link* make_link(const bpf_program* program, int cgroup_fd) {
+  return is_tracepoint(program) ? bpf_program__attach(program)
+                                : bpf_program__attach_cgroup(program, cgroup_fd);
+}
+
+// Pins `link` at `path`, replacing what is there without a moment in between. bpffs permits no dot in a name.
+int pin_over(bpf_link* link, const std::string& path) {
+  const std::string fresh = path + "_new";
+  ::unlink(fresh.c_str());
+  if (const int error = bpf_link__pin(link, fresh.c_str()); error != 0) return -error;
+  return ::rename(fresh.c_str(), path.c_str()) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+void Programs::Destroy::operator()(guard_bpf* skeleton) const {
+  guard_bpf__destroy(skeleton);
+}
+
+Result<Programs, GuardError> Programs::load_onto(const Pins* pins) {
+  last_warning.clear();
+  libbpf_set_print(keep_warning);
+  if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+    return fail(GuardError::no_btf,
+                "the kernel has no BTF (/sys/kernel/btf/vmlinux); it needs CONFIG_DEBUG_INFO_BTF=y");
+  Programs programs(guard_bpf__open());
+  if (!programs.skeleton_) return failed(GuardError::load_failed, "cannot open the BPF object", errno);
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, programs->obj) {
+    if (!pins || bpf_map__is_internal(map)) continue;
+    const int error = bpf_map__set_pin_path(map, pins->map(bpf_map__name(map)).c_str());
+    if (error != 0) return failed(GuardError::pin_failed, "cannot pin a map", -error);
+  }
+  const int error = guard_bpf__load(programs.skeleton_.get());
+  if (error != 0) return failed(GuardError::load_failed, "the kernel refused the BPF programs", -error);
+  return programs;
+}
+
+Result<Programs, GuardError> Programs::load(const Pins& pins) {
+  return load_onto(&pins);
+}
+Result<Programs, GuardError> Programs::try_load() {
+  return load_onto(nullptr);
+}
+
+Result<int, GuardError> Programs::attach(const Pins& pins, int cgroup_fd) {
+  int taken_over = 0;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) {
+    const std::string path = pins.link(bpf_program__name(program));
+    const std::unique_ptr<bpf_link, int (*)(bpf_link*)> pinned(bpf_link__open(path.c_str()),
+                                                               bpf_link__destroy);
+    if (pinned) ++taken_over;
+    // Links of tracepoints cannot be given another program: the new one is attached beside the old, then
+    // replaces it.
+    if (pinned && !is_tracepoint(program)) {
+      const int error = bpf_link__update_program(pinned.get(), program);
+      if (error == 0) continue;
+      return failed(GuardError::load_failed, "cannot replace " + path, -error);
+    }
+    const std::unique_ptr<bpf_link, int (*)(bpf_link*)> link(make_link(program, cgroup_fd),
+                                                             bpf_link__destroy);
+    if (!link)
+      return failed(GuardError::load_failed, std::string("cannot attach ") + bpf_program__name(program),
+                    errno);
+    if (const int error = pin_over(link.get(), path); error != 0)
+      return failed(GuardError::pin_failed, "cannot pin " + path, error);
+  }
+  return taken_over;
+}
+
+}  // namespace warden::kernel

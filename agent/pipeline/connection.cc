@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/pipeline/connection.h"
+
+#include "agent/base/clock.h"
+#include "agent/base/log.h"
+#include "agent/pipeline/exchange.h"
+#include "agent/pipeline/joints.h"
+#include "agent/pipeline/provider_leg.h"
+#include "agent/pipeline/records.h"
+#include "tlsproxy/forward/connector.h"
+#include "tlsproxy/forward/splice.h"
+#include "tlsproxy/intercept/opening.h"
+
+namespace warden::pipeline {
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+constexpr int kOpeningTimeoutMs = 30'000;
+constexpr int kSpliceDialTimeoutMs = 30'000;
+
+Endpoint endpoint_of(const tcp::endpoint& endpoint) {
+  return Endpoint::from(endpoint.data()).value_or(Endpoint{});
+}
+
+// What to do with a connection once its first bytes are known.
+enum class Course : uint8_t { intercept, splice, refuse };
+
+struct Chosen {
+  Course course = Course::refuse;
+  std::string_view reason;
+};
+
+// The name in a plain-HTTP request's Host field, for the choice alone; the exchange parses the head properly.
+std::string host_of_request(std::string_view seen) {
+  constexpr std::string_view kField = "\r\nhost:";
+  std::string lower(seen);
+  for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  size_t at = lower.find(kField);
+  if (at == std::string::npos) return {};
+  at = lower.find_first_not_of(' ', at + kField.size());
+  if (at == std::string::npos) return {};
+  const std::string host = lower.substr(at, lower.find_first_of(" :\r", at) - at);
+  return host;
+}
+
+// Decides by name, never by address: provider fronts share addresses with sites that are none of our business.
+Chosen choose(Connection& connection, const intercept::Opening& opening) {
+  const provider::Catalogue& catalogue = *connection.services.catalogue;
+  const policy::Defaults& words = policy::defaults(*connection.services.policy);
+  const uint16_t port = connection.grant.original.port;
+  if (opening.layer == intercept::Layer::other) return {Course::refuse, "not_tls_or_http"};
+  connection.host = opening.layer == intercept::Layer::tls ? opening.hello.server_name : host_of_request(opening.seen);
+  if (connection.host.empty()) return {Course::refuse, "no_server_name"};
+  connection.service = catalogue.find(connection.host, port);
+  const bool tls = opening.layer == intercept::Layer::tls;
+  if (connection.service != nullptr && connection.service->tls == tls) return {Course::intercept, {}};
+  if (connection.service != nullptr) return {Course::refuse, tls ? "tls_to_plain_endpoint" : "plain_to_tls_endpoint"};
+  if (opening.hello.encrypted_hello && words.on_ech == policy::Defaults::Ech::refuse && tls)
+    return {Course::refuse, "encrypted_hello"};
+  if (words.on_shared_front == policy::Defaults::Front::refuse) return {Course::refuse, "shared_front"};
+  return {Course::splice, "shared_front"};
+}
+
+asio::awaitable<void> splice_through(Connection& connection, std::string_view seen) {
+  Services& services = connection.services;
+  services.tally.count("connections_total|spliced");
+  auto executor = connection.client.stream.socket().get_executor();
+  auto socket = co_await forward::dial(executor, connection.grant.original, kSpliceDialTimeoutMs);
+  if (!socket) co_return;
+  tcp::socket client = std::move(connection.client.stream.socket());
+  co_await forward::splice(std::move(client), std::move(*socket), seen);
+}
+
+// TLS towards the application. False: it did not come about, and that has been recorded.
+asio::awaitable<bool> accept_tls(Connection& connection, const intercept::Opening& opening) {
+  Services& services = connection.services;
+  const int64_t begun_ns = monotonic_ns();
+  if (!services.client_tls.has_leaf(connection.host) && !co_await services.supervisor.leaf(connection.host)) {
+    services.supervisor.flow_record(connection.grant.flow,
+                                    flow_draft(connection.grant, connection.host, "refused", "authority_refused"));
+    co_return false;
+  }
+  const auto accepted = co_await connection.client.stream.accept_tls(services.client_tls, opening.seen, connection.host);
+  services.tally.time(Stage::handshake, (monotonic_ns() - begun_ns) / 1000);
+  if (accepted) {
+    services.tally.count("tls_handshakes_total|client|ok");
+    co_return true;
+  }
+  const bool untrusting = accepted.error().code == tls::StreamError::untrusted;
+  services.tally.count(untrusting ? "tls_handshakes_total|client|untrusted" : "tls_handshakes_total|client|failed");
+  if (untrusting) services.tally.count("untrusting_clients_total");
+  services.supervisor.flow_record(connection.grant.flow,
+                                  flow_draft(connection.grant, connection.host, "refused",
+                                             untrusting ? "untrusting_client" : "handshake_failed"));
+  log::debug("client leg of pid {}: {}", connection.grant.identity.pid, accepted.error().detail);
+  co_return false;
+}
+
+asio::awaitable<void> serve_flow(Connection& connection) {
+  Services& services = connection.services;
+  auto opening = co_await intercept::read_opening(connection.client.stream.socket(), kOpeningTimeoutMs);
+  if (!opening) {
+    const bool closed = opening.error().code == intercept::OpeningError::closed;
+    services.tally.count(closed ? "connections_total|closed_early" : "connections_total|refused");
+    services.supervisor.flow_record(connection.grant.flow, flow_draft(connection.grant, {}, "refused",
+                                                                      closed ? "closed_before_hello" : "malformed_hello"));
+    co_return;
+  }
+  const Chosen chosen = choose(connection, *opening);
+  if (chosen.course == Course::splice) {
+    services.supervisor.flow_record(connection.grant.flow,
+                                    flow_draft(connection.grant, connection.host, "spliced", chosen.reason));
+    co_return co_await splice_through(connection, opening->seen);
+  }
+  if (chosen.course == Course::refuse) {
+    services.tally.count("connections_total|refused");
+    services.supervisor.flow_record(connection.grant.flow,
+                                    flow_draft(connection.grant, connection.host, "refused", chosen.reason));
+    co_return;
+  }
+  services.tally.count("connections_total|proxied");
+  if (opening->layer == intercept::Layer::tls) {
+    if (!co_await accept_tls(connection, *opening)) co_return;
+  } else {
+    connection.client.ahead = std::move(opening->seen);
+  }
+  identity_facts(connection.grant.identity, connection.facts);
+  while (co_await run_exchange(connection)) {
+    if (services.draining) break;
+  }
+  release_provider(connection);
+  (void)co_await connection.client.stream.shutdown();
+}
+
+}  // namespace
+
+asio::awaitable<void> serve(Services& services, tcp::socket socket) {
+  boost::system::error_code error;
+  const Endpoint peer = endpoint_of(socket.remote_endpoint(error));
+  const Endpoint local = endpoint_of(socket.local_endpoint(error));
+  if (error) co_return;
+  auto grant = co_await services.supervisor.flow(peer, local);
+  if (!grant) {
+    // Somebody connected to our port without having been redirected: no destination, no identity, no service.
+    services.tally.count("connections_total|unredirected");
+    co_return;
+  }
+  Connection connection{.services = services,
+                        .grant = std::move(*grant),
+                        .client = {tls::Stream(std::move(socket)), {}},
+                        .service = nullptr,
+                        .host = {},
+                        .facts = {},
+                        .provider = {},
+                        .provider_key = {},
+                        .request = {},
+                        .segments = {},
+                        .row_of = {}};
+  co_await serve_flow(connection);
+  services.supervisor.flow_end(connection.grant.flow);
+}
+
+}  // namespace warden::pipeline

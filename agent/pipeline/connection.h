@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connection: one redirected connection from its first byte to its last: whose it is, what it speaks, for whom it is meant; then
+// exchange after exchange, or spliced, or refused. Every end leaves a record.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/pipeline/request.h"
+#include "agent/pipeline/services.h"
+#include "policy/decide/facts.h"
+
+namespace warden::pipeline {
+
+// What the exchanges of one connection share.
+struct Connection {
+  Services& services;
+  FlowGrant grant;
+  ClientLeg client;
+  const provider::Service* service = nullptr;
+  std::string host;         // lower case; from the hello, or from Host on plain HTTP
+  policy::Facts facts;      // identity set once, the rest by each exchange
+  std::optional<tls::Stream> provider;  // kept between exchanges
+  std::string provider_key;
+  Request request;
+  // Buffers that keep their memory from exchange to exchange.
+  std::vector<classify::Segment> segments;
+  std::vector<size_t> row_of;
+};
+
+// Serves an accepted connection; returns when it is over.
+boost::asio::awaitable<void> serve(Services& services, boost::asio::ip::tcp::socket socket);
+
+}  // namespace warden::pipeline

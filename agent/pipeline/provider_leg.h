@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The provider leg of a connection: the pooled one it already holds, one of the worker's pool, or a new one to the address the
+// application had chosen, verified for the service's name.
+#pragma once
+
+#include <string_view>
+
+#include "agent/pipeline/connection.h"
+
+namespace warden::pipeline {
+
+tls::Async<void> reach_provider(Connection& connection, std::string_view credential_fingerprint);
+void keep_or_drop_provider(Connection& connection, bool reusable);
+// The client's connection is over: its provider leg goes to the pool.
+void release_provider(Connection& connection);
+
+}  // namespace warden::pipeline

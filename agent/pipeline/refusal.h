@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the application is told when a request does not pass: the provider's own error shape with the status that says whose
+// matter it is (400 policy or the request, 502 the provider, 503 us), so that a fault never looks like a policy block.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <string>
+#include <string_view>
+
+#include "agent/pipeline/connection.h"
+#include "policy/decide/verdict.h"
+#include "tlsproxy/provider/dialect.h"
+
+namespace warden::pipeline {
+
+provider::Refusal policy_refusal(const policy::Verdict& verdict, const std::string& req);
+provider::Refusal recorder_refusal(RecordResult result, const std::string& req);
+provider::Refusal provider_refusal(const Error<tls::StreamError>& error, const std::string& req);
+
+// Writes the answer. False: the connection must end (and has been ended gently, so that the answer is read).
+boost::asio::awaitable<bool> refuse(Connection& connection, const provider::Refusal& refusal, bool connection_usable);
+
+}  // namespace warden::pipeline

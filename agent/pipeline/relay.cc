@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/pipeline/relay.h"
+
+#include <poll.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <memory>
+
+#include "agent/base/clock.h"
+
+namespace warden::pipeline {
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr uint64_t kUsageBytesMax = 64ull << 20;  // decoded answer bytes looked at for usage
+
+// Calls back once when the application closes its side while an answer is on its way, so that the provider stops working
+// (and billing) for nobody. Data that arrives (pipelining) is left alone.
+class HangupWatch {
+ public:
+  HangupWatch(tls::Stream::Socket& socket, std::function<void()> on_hangup)
+      : shared_(std::make_shared<Shared>(Shared{&socket, std::move(on_hangup)})) {
+    arm(shared_);
+  }
+  ~HangupWatch() {
+    tls::Stream::Socket* socket = shared_->socket;
+    shared_->socket = nullptr;
+    if (socket == nullptr) return;
+    boost::system::error_code ignored;
+    socket->cancel(ignored);
+  }
+  HangupWatch(const HangupWatch&) = delete;
+  HangupWatch& operator=(const HangupWatch&) = delete;
+
+ private:
+  struct Shared {
+    tls::Stream::Socket* socket;
+    std::function<void()> on_hangup;
+  };
+  static void arm(const std::shared_ptr<Shared>& shared) {
+    shared->socket->async_wait(tls::Stream::Socket::wait_read, [shared](boost::system::error_code error) {
+      if (error || shared->socket == nullptr) return;
+      pollfd state{shared->socket->native_handle(), POLLRDHUP, 0};
+      ::poll(&state, 1, 0);
+      if ((state.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0) return arm(shared);
+      shared->socket = nullptr;
+      shared->on_hangup();
+    });
+  }
+  std::shared_ptr<Shared> shared_;
+};
+
+// The reader's copy of the answer: undoes the content coding, feeds the dialect. A fault here costs the usage, nothing else.
+class Tap {
+ public:
+  void open(const provider::Dialect* dialect, const Request& request, const http::Head& head) {
+    if (dialect == nullptr) return;
+    const std::string type = content_type(head);
+    const std::string request_type = content_type(request.head());
+    reader_ = dialect->answer({request.head().method, request.path(), request.query(), request_type}, head.status, type);
+    const std::string_view coding = head.header("content-encoding");
+    const auto known = http::coding_of(coding.empty() ? "identity" : coding);
+    if (!known) return reader_.reset();
+    if (*known != http::Coding::identity) decoder_ = http::Decoder::make(*known, kUsageBytesMax);
+  }
+  void body(std::string_view bytes) {
+    if (!reader_) return;
+    if (!decoder_) return reader_->body(bytes);
+    decoded_.clear();
+    if (!decoder_->decode(bytes, decoded_)) return reader_.reset();
+    reader_->body(decoded_);
+  }
+  provider::Usage finish() { return reader_ ? reader_->finish() : provider::Usage{}; }
+
+ private:
+  std::unique_ptr<provider::AnswerReader> reader_;
+  std::unique_ptr<http::Decoder> decoder_;
+  std::string decoded_;
+};
+
+std::string_view in_words(tls::StreamError error) {
+  switch (error) {
+    case tls::StreamError::closed: return "the provider closed the connection";
+    case tls::StreamError::timeout: return "the provider did not answer in time";
+    default: return "the provider's connection failed";
+  }
+}
+
+}  // namespace
+
+std::string_view name(AnswerEnd end) {
+  switch (end) {
+    case AnswerEnd::complete: return "complete";
+    case AnswerEnd::client_abort: return "client_abort";
+    case AnswerEnd::provider_error: return "provider_error";
+    case AnswerEnd::cut: return "cut";
+  }
+  return "cut";
+}
+
+asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const Request& request,
+                              const Outgoing& outgoing, const provider::Dialect* dialect) {
+  Answer answer;
+  const int64_t begun_us = monotonic_ns() / 1000;
+  bool client_gone = false;
+  const HangupWatch watch(client.socket(), [&] {
+    client_gone = true;
+    provider.close();
+  });
+
+  const auto sent = co_await provider.write(outgoing.head, outgoing.body);
+  const int64_t sent_us = monotonic_ns() / 1000;
+  if (!sent) {
+    answer.end = client_gone ? AnswerEnd::client_abort : AnswerEnd::provider_error;
+    answer.error = in_words(sent.error().code);
+    co_return answer;
+  }
+  answer.sent_bytes = outgoing.head.size() + outgoing.body.size();
+
+  http::Parser parser(http::Side::response);
+  if (request.head().method == "HEAD") parser.expect_no_body();
+  Tap tap;
+  bool tapped = false;
+  const auto on_body = [&](std::string_view span) { tap.body(span); };
+  std::array<char, 16 * 1024> block;
+  while (!parser.complete()) {
+    const auto size = co_await provider.read_some(block);
+    if (!size || *size == 0) {
+      // An answer without length ends with the connection; anything else that ends here was cut, and must look cut.
+      const bool proper = size && parser.finish();
+      answer.end = proper ? AnswerEnd::complete : client_gone ? AnswerEnd::client_abort : AnswerEnd::provider_error;
+      if (!proper) answer.error = size ? "the provider ended in the middle" : in_words(size.error().code);
+      break;
+    }
+    if (answer.received_bytes == 0) answer.first_byte_us = monotonic_ns() / 1000 - sent_us;
+    std::string_view bytes(block.data(), *size);
+    std::string_view pass = bytes;  // what goes on to the application
+    bool surplus = false;
+    while (!bytes.empty()) {
+      const auto taken = parser.feed(bytes, on_body);
+      if (!taken) {
+        answer.error = "the provider's answer is not sound HTTP";
+        answer.end = AnswerEnd::cut;
+        co_return answer;
+      }
+      bytes.remove_prefix(*taken);
+      if (parser.head_complete() && parser.head().status >= 100 && parser.head().status < 200) {
+        // The 100 that our own Expect caused was already given to the application.
+        if (parser.head().status == 100 && request.head().expects_continue) pass = bytes;
+        parser.reset();
+        continue;
+      }
+      if (parser.head_complete() && !tapped) {
+        tapped = true;
+        answer.status = parser.head().status;
+        tap.open(dialect, request, parser.head());
+      }
+      if (parser.complete()) {
+        surplus = !bytes.empty();
+        pass.remove_suffix(bytes.size());
+        break;
+      }
+      if (*taken == 0) break;
+    }
+    answer.received_bytes += pass.size();
+    if (!pass.empty()) {
+      const auto passed = co_await client.write(pass);
+      if (!passed) {
+        answer.end = AnswerEnd::client_abort;
+        answer.usage = tap.finish();
+        answer.duration_us = monotonic_ns() / 1000 - begun_us;
+        co_return answer;
+      }
+    }
+    if (parser.complete()) {
+      answer.end = AnswerEnd::complete;
+      answer.provider_reusable = parser.head().keep_alive && !surplus;
+      answer.client_reusable = parser.head().keep_alive && request.head().keep_alive;
+    }
+  }
+  answer.usage = tap.finish();
+  answer.duration_us = monotonic_ns() / 1000 - begun_us;
+  co_return answer;
+}
+
+}  // namespace warden::pipeline

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a connection needs from the worker it runs in. One thread; every reference outlives every connection.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/attribution/identity.h"
+#include "agent/base/address.h"
+#include "agent/pipeline/tally.h"
+#include "audit/record/draft.h"
+#include "policy/classify/engine.h"
+#include "policy/decide/decide.h"
+#include "tlsproxy/forward/pool.h"
+#include "tlsproxy/provider/catalogue.h"
+#include "tlsproxy/tls/context.h"
+
+namespace warden::pipeline {
+
+struct FlowGrant {
+  uint64_t flow = 0;  // the supervisor's id
+  Endpoint original;
+  attribution::Identity identity;
+};
+
+enum class RecordResult : uint8_t { durable, not_durable, spool_full, overloaded, refused };
+
+// The supervisor as a connection sees it: messages behind awaitable calls.
+class Supervisor {
+ public:
+  virtual ~Supervisor() = default;
+  // Whose connection is this? nullopt: nobody was redirected here from there.
+  virtual boost::asio::awaitable<std::optional<FlowGrant>> flow(const Endpoint& peer, const Endpoint& local) = 0;
+  // Makes sure the client context has a leaf for `host`; false: the authority refuses the name.
+  virtual boost::asio::awaitable<bool> leaf(const std::string& host) = 0;
+  // Returns when the decision is durable, or cannot be made so.
+  virtual boost::asio::awaitable<RecordResult> record(uint64_t flow, const audit::Draft& decision) = 0;
+  virtual void outcome(uint64_t flow, const audit::Draft& outcome) = 0;
+  virtual void flow_record(uint64_t flow, const audit::Draft& record) = 0;
+  virtual void flow_end(uint64_t flow) = 0;
+};
+
+struct Services {
+  Supervisor& supervisor;
+  tls::ClientContext& client_tls;
+  tls::ProviderContext& provider_tls;
+  forward::Pool& pool;
+  classify::Scanner& scanner;
+  Tally& tally;
+  std::shared_ptr<const provider::Catalogue> catalogue;
+  std::shared_ptr<const classify::Pack> pack;
+  std::shared_ptr<const policy::Program> policy;  // replaced on reload; an exchange keeps the one it began with
+  std::string redaction_key, credential_key;
+  std::string ruleset;  // hex digest of the pack
+  uint64_t body_bytes_max = 0;
+  bool draining = false;
+};
+
+}  // namespace warden::pipeline

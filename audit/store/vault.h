@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vault: the host's secret (32 bytes in `host.key`, 0600) and what is derived from it: sealing of keys and
+// disclosures with AES-256-GCM, and keyed digests. Whoever has the log but not this file reads no disclosure
+// and signs nothing.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/base/result.h"
+#include "audit/store/writer.h"
+
+namespace warden::audit {
+
+class Vault {
+ public:
+  // `create`: makes the file when it is not there.
+  static Result<Vault, StoreError> open(const std::string& path, bool create);
+
+  [[nodiscard]] std::string derive(std::string_view label) const;  // 32 bytes
+  // The digest of the machine id under the host's secret: 32 hex digits.
+  [[nodiscard]] std::string host_id() const;
+
+ private:
+  explicit Vault(std::string secret) : secret_(std::move(secret)) {}
+  std::string secret_;
+};
+
+// nonce || ciphertext || tag, bound to `context`.
+std::string seal(std::string_view key, std::string_view context, std::string_view plain);
+std::optional<std::string> unseal(std::string_view key, std::string_view context, std::string_view sealed);
+
+}  // namespace warden::audit

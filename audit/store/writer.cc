@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/store/writer.h"
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "agent/base/log.h"
+#include "audit/store/log.h"
+
+namespace warden::audit {
+namespace {
+
+constexpr size_t kQueueMax = 8192;  // drafts waiting; a full queue is the caller's 503
+constexpr size_t kJobsMax = 64;  // receipts and rotations waiting; a receipt dropped is repeated by shipping
+constexpr size_t kGroupMax = 2048;  // bounds one transaction
+constexpr auto kRecoverEvery = std::chrono::seconds(1);
+
+class ThreadedWriter final : public Writer {
+ public:
+  ThreadedWriter(std::unique_ptr<Log> log, std::function<void(std::vector<Committed>)> done)
+      : log_(std::move(log)), done_(std::move(done)), status_(log_->status()), thread_([this] { run(); }) {}
+
+  ~ThreadedWriter() override {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  bool submit(uint64_t token, Draft draft) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_ || queue_.size() >= kQueueMax) return false;
+      queue_.push_back({token, std::move(draft)});
+    }
+    wake_.notify_one();
+    return true;
+  }
+
+  [[nodiscard]] LogStatus status() const override {
+    const std::lock_guard lock(mutex_);
+    return status_;
+  }
+
+  void set_cosigned(uint64_t epoch, uint64_t size, std::string note) override {
+    post([epoch, size, note = std::move(note)](Log& log) { return log.set_cosigned(epoch, size, note); });
+  }
+
+  void rotate(std::string state, uint64_t epoch_min) override {
+    post([state = std::move(state), epoch_min](Log& log) {
+      auto rotated = log.rotate(state, epoch_min);
+      if (rotated) log.append({});  // its `start` record
+      return rotated;
+    });
+  }
+
+ private:
+  using Job = std::function<Result<void, StoreError>(Log&)>;
+
+  void post(Job job) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_ || jobs_.size() >= kJobsMax) return;
+      jobs_.push_back(std::move(job));
+    }
+    wake_.notify_one();
+  }
+
+  void run() {
+    ::pthread_setname_np(::pthread_self(), "audit");
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      const auto work = [this] { return stopping_ || !queue_.empty() || !jobs_.empty(); };
+      // Only a full disk needs a clock: nobody else tells that space is back.
+      if (log_->full())
+        wake_.wait_for(lock, kRecoverEvery, work);
+      else
+        wake_.wait(lock, work);
+      if (stopping_ && queue_.empty() && jobs_.empty()) return;
+      std::vector<Item> group = take_group();
+      std::deque<Job> jobs = std::exchange(jobs_, {});
+      lock.unlock();
+      step(std::move(group), jobs);
+      lock.lock();
+      status_ = log_->status();
+    }
+  }
+
+  std::vector<Item> take_group() {
+    const size_t count = std::min(queue_.size(), kGroupMax);
+    const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
+    std::vector<Item> group(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+    queue_.erase(queue_.begin(), end);
+    return group;
+  }
+
+  void step(std::vector<Item> group, std::deque<Job>& jobs) {
+    for (Job& job : jobs)
+      if (const auto result = job(*log_); !result) log::error("audit log: {}", result.error().detail);
+    if (log_->full()) log_->recover();
+    if (group.empty()) return;
+    std::vector<Committed> answers = log_->append(std::move(group));
+    {
+      // Before the callers hear of it, so that whoever was answered sees its record counted.
+      const std::lock_guard lock(mutex_);
+      status_ = log_->status();
+    }
+    done_(std::move(answers));
+  }
+
+  std::unique_ptr<Log> log_;
+  const std::function<void(std::vector<Committed>)> done_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Item> queue_;
+  std::deque<Job> jobs_;
+  bool stopping_ = false;
+  LogStatus status_;
+  std::thread thread_;  // last: it starts when all else is there
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Writer>, StoreError> Writer::open(const LogConfig& config,
+                                                         std::function<void(std::vector<Committed>)> done) {
+  auto log = Log::open(config);
+  if (!log) return std::unexpected(log.error());
+  return std::make_unique<ThreadedWriter>(std::move(*log), std::move(done));
+}
+
+}  // namespace warden::audit

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/*
+ * What the kernel half and the agent say to each other: every event, key, value and enum, compiled by both
+ * sides.
+ *
+ * Addresses are 16 bytes in network order (IPv4 as ::ffff:a.b.c.d); ports are in host order; times are
+ * CLOCK_BOOTTIME nanoseconds, but for the heartbeat, which is CLOCK_MONOTONIC so that a suspended machine
+ * does not wake up stale. Sizes and offsets are asserted: pinned maps outlive an agent, so a change of layout
+ * must change EW_LAYOUT_VERSION.
+ */
+#ifndef EGRESSWARDEN_BPF_ABI_H
+#define EGRESSWARDEN_BPF_ABI_H
+
+#include <linux/types.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+#define EW_ASSERT(condition) static_assert(condition, #condition)
+#else
+#define EW_ASSERT(condition) _Static_assert(condition, #condition)
+#endif
+
+/* Bumped when a map's key or value changes: the agent then attaches afresh instead of taking over. */
+#define EW_LAYOUT_VERSION 1
+
+#define EW_COMM_BYTES 16
+#define EW_CGROUP_LEVELS 4      /* names kept, leaf first */
+#define EW_CGROUP_NAME_BYTES 96 /* cri-containerd-<64 hex>.scope and room */
+#define EW_CGROUP_DEPTH_MAX 24  /* levels looked at to tell whether a task is guarded */
+#define EW_FILENAME_BYTES 256
+#define EW_HOST_BYTES 128 /* longer names are not learned */
+#define EW_PORTS_MAX 4    /* ports one host name may have */
+
+enum ew_config_flag {
+  EW_PASS_WHEN_STALE = 1,     /* intercept.on_agent_down: pass */
+  EW_REFUSE_UNKNOWN_QUIC = 2, /* intercept.unknown_quic: refuse */
+};
+
+/* The single element of map `config`. */
+struct ew_config {
+  __u32 layout_version;
+  __u32 flags;
+  __u64 guarded_cgroup;
+  __u64 exempt_cgroup;
+  __u64 stale_after_ns;
+  __u32 agent_tgid; /* the one process that may bind a listener's port */
+  __u32 reserved;
+};
+EW_ASSERT(sizeof(struct ew_config) == 40);
+
+/* Key of `destinations` and `learned`. */
+struct ew_destination {
+  __u32 address[4];
+  __u16 port;
+  __u16 reserved; /* zero */
+};
+EW_ASSERT(sizeof(struct ew_destination) == 20);
+
+/* Value of `destinations` and `learned`. */
+struct ew_known {
+  __u64 since_boot_ns;
+  char host[EW_HOST_BYTES];
+};
+EW_ASSERT(sizeof(struct ew_known) == 136);
+
+/* Key of `names`: lower case, zero padded; a wildcard is kept as "*.example.com". */
+struct ew_name {
+  char text[EW_HOST_BYTES];
+};
+EW_ASSERT(sizeof(struct ew_name) == 128);
+
+/* Value of `names`: the ports at which the host's addresses are LLM destinations; zero ends the list. */
+struct ew_ports {
+  __u16 port[EW_PORTS_MAX];
+};
+EW_ASSERT(sizeof(struct ew_ports) == 8);
+
+/* Key of `tuples`: a redirected connection as accept() shows it. */
+struct ew_tuple {
+  __u32 source[4];
+  __u16 source_port;
+  __u16 listener_port;
+};
+EW_ASSERT(sizeof(struct ew_tuple) == 20);
+
+/* Who connected, read in the hook from task_struct. uids are those of the initial user namespace. */
+struct ew_process {
+  __u64 start_boottime_ns; /* of the group leader */
+  __u64 cgroup_id;
+  __u64 netns_cookie;
+  __u64 exe_inode;
+  __u32 exe_device; /* the kernel's own form: major << 20 | minor */
+  __s32 tgid;
+  __s32 tid;
+  __s32 ppid;
+  __u32 uid;
+  __u32 gid;
+  __u32 euid;
+  __u32 loginuid;
+  __u32 session;
+  __u32 reserved;
+  char comm[EW_COMM_BYTES]; /* the group leader's: worker threads name themselves */
+  char cgroup_names[EW_CGROUP_LEVELS][EW_CGROUP_NAME_BYTES];
+};
+EW_ASSERT(offsetof(struct ew_process, exe_device) == 32);
+EW_ASSERT(offsetof(struct ew_process, comm) == 72);
+EW_ASSERT(sizeof(struct ew_process) == 472);
+
+/* Value of `flows`. */
+struct ew_flow {
+  __u64 socket_cookie;
+  __u64 connect_boot_ns;
+  struct ew_destination original;
+  __u16 listener_port;
+  __u16 rewritten_v4; /* the socket's peer is 127.0.0.1 (plain or mapped) rather than ::1 */
+  struct ew_process process;
+};
+EW_ASSERT(offsetof(struct ew_flow, original) == 16);
+EW_ASSERT(offsetof(struct ew_flow, process) == 40);
+EW_ASSERT(sizeof(struct ew_flow) == 512);
+
+enum ew_event_kind {
+  EW_EVENT_CONNECT = 1, /* redirected */
+  EW_EVENT_REFUSED,
+  EW_EVENT_QUIC_REFUSED,
+  EW_EVENT_PASSED, /* an LLM destination let through because the configuration says so */
+  EW_EVENT_EXEC,
+  EW_EVENT_FORK,
+  EW_EVENT_EXIT,
+  EW_EVENT_DNS_LEARNED,
+};
+
+enum ew_reason {
+  EW_REASON_NONE = 0,
+  EW_REASON_AGENT_STALE,
+  EW_REASON_NO_LISTENER,
+  EW_REASON_QUIC,
+  EW_REASON_UNKNOWN_QUIC,
+  EW_REASON_MAP_FULL,
+  EW_REASON_NOT_STREAM,
+};
+
+/* Each record of ring `events` starts so; the kind says which of the structures below it is. */
+struct ew_event {
+  __u32 kind;
+  __u32 reason;
+};
+
+struct ew_flow_event { /* CONNECT, REFUSED, QUIC_REFUSED, PASSED */
+  struct ew_event event;
+  struct ew_flow flow;
+};
+EW_ASSERT(sizeof(struct ew_flow_event) == 520);
+
+struct ew_process_event { /* EXEC, FORK, EXIT */
+  struct ew_event event;
+  struct ew_process process;
+  char filename[EW_FILENAME_BYTES]; /* EXEC */
+};
+EW_ASSERT(sizeof(struct ew_process_event) == 736);
+
+struct ew_dns_event { /* DNS_LEARNED */
+  struct ew_event event;
+  struct ew_destination destination;
+  __u32 reserved;
+  char host[EW_HOST_BYTES];
+};
+EW_ASSERT(sizeof(struct ew_dns_event) == 160);
+
+/* Slots of per-CPU map `counters`. */
+enum ew_counter {
+  EW_CONNECTS_SEEN, /* every connect() of the guarded subtree */
+  EW_REDIRECTED,
+  EW_REFUSED,
+  EW_PASSED, /* LLM destinations let through: exempt cgroup, or stale and configured so */
+  EW_EVENTS_DROPPED,
+  EW_DNS_ANSWERS,
+  EW_DNS_LEARNED,
+  EW_COUNTERS,
+};
+
+struct ew_counters {
+  __u64 slot[EW_COUNTERS];
+};
+EW_ASSERT(sizeof(struct ew_counters) == 56);
+
+#endif

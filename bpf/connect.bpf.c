@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
+// cgroup/connect4 and connect6: every connect() of the guarded subtree. A destination that is not an LLM's
+// costs two lookups. An LLM's is redirected to the namespace's listener, or refused; never let through by an
+// accident.
+#include "bpf/lib/common.h"
+#include "bpf/lib/destination.h"
+#include "bpf/lib/flow.h"
+
+EW_PROGRAM_LICENSE;
+
+#define EW_SOL_SOCKET 1
+#define EW_SO_BINDTODEVICE 25
+#define EW_SOCK_STREAM 1
+#define EW_IPPROTO_UDP 17
+
+enum { EW_REDIRECT = 2 };  // beside EW_REFUSE and EW_ALLOW
+
+// A socket bound to an uplink cannot reach loopback: the SYN would time out.
+static __always_inline void clear_device(struct bpf_sock_addr* ctx, struct bpf_sock* socket) {
+  char none[16] = {};
+  if (socket->bound_dev_if) bpf_setsockopt(ctx, EW_SOL_SOCKET, EW_SO_BINDTODEVICE, none, sizeof(none));
+}
+
+static __always_inline int redirect(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                                    __u64 netns, __u32 port, int to_v4) {
+  struct bpf_sock* socket = ctx->sk;
+  if (!socket) return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_MAP_FULL);
+  struct ew_flow_event* flow = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!flow) return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_MAP_FULL);
+  fill_flow(ctx, destination, netns, flow);
+  flow->event.kind = EW_EVENT_CONNECT;
+  flow->event.reason = EW_REASON_NONE;
+  flow->flow.listener_port = port;
+  flow->flow.rewritten_v4 = to_v4;
+  __u64 cookie = flow->flow.socket_cookie;
+  if (bpf_map_update_elem(&flows, &cookie, &flow->flow, BPF_ANY))
+    return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_MAP_FULL);
+  clear_device(ctx, socket);
+  if (bpf_ringbuf_output(&events, flow, sizeof(*flow), 0)) count(EW_EVENTS_DROPPED);
+  count(EW_REDIRECTED);
+  return EW_REDIRECT;
+}
+
+// Decides for one connect(); on EW_REDIRECT `*port` is where to.
+static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                                  int to_v4, __u32* port) {
+  count(EW_CONNECTS_SEEN);
+  struct ew_config* settings = configuration();
+  if (!settings) return EW_ALLOW;
+  int datagram = ew_read(ctx->protocol) == EW_IPPROTO_UDP;
+  if (!is_llm(destination)) return datagram ? unknown_quic(ctx, destination, settings) : EW_ALLOW;
+  if (is_exempt(settings)) return EW_ALLOW;
+  if (datagram) return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_QUIC);
+  if (is_stale(settings)) return when_stale(ctx, destination, settings);
+  if (ew_read(ctx->type) != EW_SOCK_STREAM)
+    return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_NOT_STREAM);
+  __u64 netns = bpf_get_netns_cookie(ctx);
+  __u32* listener = bpf_map_lookup_elem(&listeners, &netns);
+  if (!listener) return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_NO_LISTENER);
+  *port = *listener;
+  return redirect(ctx, destination, netns, *port, to_v4);
+}
+
+SEC("cgroup/connect4")
+int ew_connect4(struct bpf_sock_addr* ctx) {
+  struct ew_destination destination = {};
+  __u32 port = 0;
+  set_mapped(destination.address, ew_read(ctx->user_ip4));
+  destination.port = host_order(ew_read(ctx->user_port));
+  int decision = decide(ctx, &destination, 1, &port);
+  if (decision != EW_REDIRECT) return decision;
+  ctx->user_ip4 = __builtin_bswap32(0x7f000001);
+  ctx->user_port = __builtin_bswap16(port);
+  return EW_ALLOW;
+}
+
+SEC("cgroup/connect6")
+int ew_connect6(struct bpf_sock_addr* ctx) {
+  struct ew_destination destination = {};
+  __u32 port = 0;
+  destination.address[0] = ew_read(ctx->user_ip6[0]);
+  destination.address[1] = ew_read(ctx->user_ip6[1]);
+  destination.address[2] = ew_read(ctx->user_ip6[2]);
+  destination.address[3] = ew_read(ctx->user_ip6[3]);
+  destination.port = host_order(ew_read(ctx->user_port));
+  int mapped = is_mapped(destination.address);
+  int decision = decide(ctx, &destination, mapped, &port);
+  if (decision != EW_REDIRECT) return decision;
+  ctx->user_ip6[0] = 0;
+  ctx->user_ip6[1] = 0;
+  ctx->user_ip6[2] = mapped ? __builtin_bswap32(0xffff) : 0;
+  ctx->user_ip6[3] = __builtin_bswap32(mapped ? 0x7f000001 : 1);
+  ctx->user_port = __builtin_bswap16(port);
+  return EW_ALLOW;
+}

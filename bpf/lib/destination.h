@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/* What the address hooks ask about a destination: is it an LLM's, and may it be reached just now? */
+#ifndef EGRESSWARDEN_BPF_LIB_DESTINATION_H
+#define EGRESSWARDEN_BPF_LIB_DESTINATION_H
+
+#include "bpf/lib/common.h"
+
+static __always_inline int is_llm(const struct ew_destination* destination) {
+  return bpf_map_lookup_elem(&destinations, destination) || bpf_map_lookup_elem(&learned, destination);
+}
+
+/* By cgroup and not by socket mark, which any CAP_NET_ADMIN may set. */
+static __always_inline int is_exempt(const struct ew_config* settings) {
+  if (!settings->exempt_cgroup || bpf_get_current_cgroup_id() != settings->exempt_cgroup) return 0;
+  count(EW_PASSED);
+  return 1;
+}
+
+static __always_inline int is_stale(const struct ew_config* settings) {
+  __u32 zero = 0;
+  __u64* beat = bpf_map_lookup_elem(&heartbeat, &zero);
+  if (!beat || !*beat) return 1;
+  /* A beat written while this program ran is later than `now`: the signed difference keeps it fresh. */
+  __s64 age = (__s64)(bpf_ktime_get_ns() - *beat);
+  return age > (__s64)settings->stale_after_ns;
+}
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/* Flow records and the ways a connection to an LLM ends other than by redirection. */
+#ifndef EGRESSWARDEN_BPF_LIB_FLOW_H
+#define EGRESSWARDEN_BPF_LIB_FLOW_H
+
+#include "bpf/lib/common.h"
+#include "bpf/lib/process.h"
+
+#define EW_QUIC_PORT 443
+
+static __always_inline void fill_flow(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                                      __u64 netns, struct ew_flow_event* out) {
+  struct ew_flow* flow = &out->flow;
+  read_process((struct task_struct*)bpf_get_current_task(), &flow->process);
+  flow->socket_cookie = bpf_get_socket_cookie(ctx);
+  flow->connect_boot_ns = bpf_ktime_get_boot_ns();
+  flow->original = *destination;
+  flow->listener_port = 0;
+  flow->rewritten_v4 = 0;
+  /* The socket's namespace, which is where its listener must be; the task may have moved on since. */
+  flow->process.netns_cookie = netns;
+}
+
+/* A subprogram of its own: inlined at each refusal, it would make the connect hooks several times as long. */
+static __noinline void report(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                              enum ew_event_kind kind, enum ew_reason reason) {
+  struct ew_flow_event* record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+  if (!record) {
+    count(EW_EVENTS_DROPPED);
+    return;
+  }
+  fill_flow(ctx, destination, bpf_get_netns_cookie(ctx), record);
+  record->event.kind = kind;
+  record->event.reason = reason;
+  bpf_ringbuf_submit(record, 0);
+}
+
+static __always_inline int refuse(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                                  enum ew_event_kind kind, enum ew_reason reason) {
+  count(EW_REFUSED);
+  report(ctx, destination, kind, reason);
+  return EW_REFUSE;
+}
+
+static __always_inline int when_stale(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                                      const struct ew_config* settings) {
+  if (!(settings->flags & EW_PASS_WHEN_STALE))
+    return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_AGENT_STALE);
+  count(EW_PASSED);
+  report(ctx, destination, EW_EVENT_PASSED, EW_REASON_AGENT_STALE);
+  return EW_ALLOW;
+}
+
+/* UDP/443 to an address nobody has taught us: what it carries is encrypted, so it can only be refused or let
+ * be. */
+static __always_inline int unknown_quic(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                                        const struct ew_config* settings) {
+  if (!(settings->flags & EW_REFUSE_UNKNOWN_QUIC) || destination->port != EW_QUIC_PORT) return EW_ALLOW;
+  if (settings->exempt_cgroup && bpf_get_current_cgroup_id() == settings->exempt_cgroup) return EW_ALLOW;
+  return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_UNKNOWN_QUIC);
+}
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/*
+ * Every map. Each comment says who writes, who reads, and what happens when it is full. All but `scratch` are
+ * pinned and outlive the agent. The definitions are weak so that each program file may include them; the
+ * linker keeps one.
+ */
+#ifndef EGRESSWARDEN_BPF_MAPS_H
+#define EGRESSWARDEN_BPF_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi.h"
+
+/* Agent writes at start; programs read. One element. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct ew_config);
+} config __weak SEC(".maps");
+
+/* Agent writes the monotonic time several times a second; the connect hooks read. Zero: never written, thus
+ * stale. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u64);
+} heartbeat __weak SEC(".maps");
+
+/* Agent writes: namespace cookie to listener port. Connect and bind hooks read. Full: set_listener fails,
+ * connections of that namespace are refused. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 8192);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64);
+  __type(value, __u32);
+} listeners __weak SEC(".maps");
+
+/* Agent writes: the catalogue's and the operator's addresses. Connect and sendmsg hooks read. Never evicted,
+ * whatever names anybody resolves. Full: add_destination fails. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 65536);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct ew_destination);
+  __type(value, struct ew_known);
+} destinations __weak SEC(".maps");
+
+/* DNS hook writes; connect and sendmsg hooks read. Full: the least recently used address is forgotten. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, struct ew_destination);
+  __type(value, struct ew_known);
+} learned __weak SEC(".maps");
+
+/* Agent writes: names whose addresses are LLM destinations. DNS hook reads. Full: set_names fails. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 8192);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct ew_name);
+  __type(value, struct ew_ports);
+} names __weak SEC(".maps");
+
+/* Connect hooks write, by socket cookie; agent reads. Never deleted when the socket closes, or a process that
+ * sends and exits would be lost. Full: the least recently used flow is forgotten and its connection is
+ * unattributed. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 32768);
+  __type(key, __u64);
+  __type(value, struct ew_flow);
+} flows __weak SEC(".maps");
+
+/* sockops writes before the SYN leaves; agent takes (reads and deletes) at accept. Full: as `flows`. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 32768);
+  __type(key, struct ew_tuple);
+  __type(value, __u64);
+} tuples __weak SEC(".maps");
+
+/* Connect hooks write; sockops and getpeername read. The socket owns its element, which dies with it; the
+ * flow is also composed in it, since a program may be preempted and a per-CPU buffer would mix two processes'
+ * facts. No memory: the connection is refused (map_full). */
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct ew_flow_event);
+} sockets __weak SEC(".maps");
+
+/* Programs write; agent reads. Full: the event is dropped and counted, the decision stands. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 20);
+} events __weak SEC(".maps");
+
+/* Programs write; agent sums over the CPUs. */
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct ew_counters);
+} counters __weak SEC(".maps");
+
+#endif

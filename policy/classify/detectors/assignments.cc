@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Secrets known by the name they are assigned to: `password = "..."`, `"api_key": "..."`, `--password ...`, a
+// JSON member or header of that name. Nothing in the value proves it, so these are `asserted`; most of the
+// work is telling values from code.
+#include <algorithm>
+#include <optional>
+
+#include "policy/classify/chars.h"
+#include "policy/classify/checks.h"
+#include "policy/classify/placeholder.h"
+#include "policy/classify/tables.h"
+
+namespace warden::classify {
+namespace {
+
+constexpr size_t kNameTailMax = 24;
+constexpr size_t kValueMax = 256;
+
+struct Assigned {
+  Extent span;
+  bool quoted = false;
+};
+
+bool name_char(char c) {
+  return is_alnum(c) || c == '_' || c == '-' || c == '.';
+}
+bool quote(char c) {
+  return c == '"' || c == '\'' || c == '`';
+}
+
+// A name that goes on into one of these is about the secret and does not hold it.
+constexpr std::string_view kAbout[] = {
+    "hash",    "file",    "path",  "field",    "length", "len",     "min",  "max",  "policy",
+    "reset",   "url",     "uri",   "prompt",   "label",  "hint",    "name", "type", "input",
+    "error",   "valid",   "check", "expir",    "age",    "count",   "id",   "form", "column",
+    "encoder", "manager", "less",  "strength", "regex",  "pattern", "salt"};
+
+bool about_secret(std::string_view tail) {
+  while (!tail.empty() && !is_alnum(tail.front())) tail.remove_prefix(1);
+  return std::any_of(std::begin(kAbout), std::end(kAbout), [&](std::string_view word) {
+    return tail.size() >= word.size() && equals_nocase(tail.substr(0, word.size()), word);
+  });
+}
+
+// Behind the name: closing quote or bracket, blanks, and the operator. Returns where the value begins.
+std::optional<size_t> past_operator(std::string_view text, size_t at, bool option) {
+  const size_t name_end = at;
+  while (at < text.size() && at - name_end < 4 && (quote(text[at]) || text[at] == ']' || text[at] == '\\'))
+    ++at;
+  const size_t closed = at;
+  while (at < text.size() && at - closed < 20 && is_blank(text[at])) ++at;
+  const char c = at_or_nul(text, at);
+  const char next = at_or_nul(text, at + 1);
+  if (c == ':' && next == '=')
+    at += 2;
+  else if (c == '=' && next == '>')
+    at += 2;
+  else if (c == '=' && next != '=')
+    ++at;
+  else if (c == ':' && next != ':')
+    ++at;
+  else if (c == '>' && at == name_end)
+    ++at;  // <password>...</password>
+  else if ((c == '(' || c == ',') && (quote(next) || (next == ' ' && quote(at_or_nul(text, at + 2)))))
+    ++at;  // set_password("...")
+  else if (option && at > name_end && closed == name_end)
+    return at;  // --password value
+  else if (text.substr(at, 3) == "is " && at > name_end)
+    at += 3;
+  else
+    return std::nullopt;
+  const size_t begin = at;
+  while (at < text.size() && at - begin < 20 && is_blank(text[at])) ++at;
+  return at;
+}
+
+std::optional<Assigned> value_at(std::string_view text, size_t at) {
+  while (at_or_nul(text, at) == '\\') ++at;
+  const char prefix = lower(at_or_nul(text, at));
+  if ((prefix == 'u' || prefix == 'b' || prefix == 'r' || prefix == 'f' || prefix == '@') &&
+      quote(at_or_nul(text, at + 1)))
+    ++at;
+  const char open = at_or_nul(text, at);
+  const std::string_view rest = text.substr(std::min(text.size(), at + (quote(open) ? 1 : 0)), kValueMax);
+  size_t size = 0;
+  if (quote(open)) {
+    size = rest.find(open);
+    if (size == std::string_view::npos || rest.substr(0, size).find('\n') != std::string_view::npos)
+      return std::nullopt;
+    while (size > 0 && rest[size - 1] == '\\') --size;  // the quote of an escaped string
+    ++at;
+  } else {
+    size = std::min(rest.find_first_of(" \t\r\n\"'`<>,;&)]}|"), rest.size());
+    while (size > 0 && (rest[size - 1] == '.' || rest[size - 1] == ':' || rest[size - 1] == '\\')) --size;
+  }
+  return Assigned{{static_cast<uint32_t>(at), static_cast<uint32_t>(at + size)}, quote(open)};
+}
+
+std::optional<Assigned> assigned(const Candidate& c, bool any_prefix) {
+  if (c.field) {
+    Extent span{0, static_cast<uint32_t>(c.text.size())};
+    while (span.begin < span.end && is_space(c.text[span.begin])) ++span.begin;
+    while (span.end > span.begin && is_space(c.text[span.end - 1])) --span.end;
+    if (span.end - span.begin > kValueMax) return std::nullopt;
+    return Assigned{span, true};
+  }
+  const char before = at_or_nul(c.text, c.span.begin - 1);
+  const bool camel = is_lower(before) && is_upper(c.text[c.span.begin]);
+  if (!any_prefix && is_alnum(before) && !camel) return std::nullopt;
+  size_t end = c.span.end;
+  while (end < c.text.size() && end - c.span.end < kNameTailMax && name_char(c.text[end])) ++end;
+  const std::string_view tail = c.text.substr(c.span.end, end - c.span.end);
+  if (about_secret(tail)) return std::nullopt;
+  const bool option = before == '-' && at_or_nul(c.text, c.span.begin - 2) == '-' && tail.empty();
+  const auto begin = past_operator(c.text, end, option);
+  return begin ? value_at(c.text, *begin) : std::nullopt;
+}
+
+struct Make {
+  bool letters = false, digits = false, marks = false, spaces = false;
+};
+Make make_of(std::string_view value) {
+  Make make;
+  for (const char c : value) {
+    if (is_alpha(c) || static_cast<unsigned char>(c) >= 0x80)
+      make.letters = true;
+    else if (is_digit(c))
+      make.digits = true;
+    else if (is_space(c))
+      make.spaces = true;
+    else
+      make.marks = true;
+  }
+  return make;
+}
+
+bool looks_like_code(std::string_view value) {
+  const bool identifier = std::all_of(value.begin(), value.end(), [](char c) {
+    return is_alnum(c) || c == '_' || c == '.' || c == '[' || c == ']';
+  });
+  const bool member = value.find('.') != std::string_view::npos || value.find('_') != std::string_view::npos;
+  return identifier && member && !std::any_of(value.begin(), value.end(), is_digit);
+}
+
+bool password(const Candidate& c, Match& match) {
+  const auto found = assigned(c, c.span.end - c.span.begin >= 6);
+  if (!found) return false;
+  const std::string_view value = c.text.substr(found->span.begin, found->span.end - found->span.begin);
+  if (value.size() < 4 || value.size() > 128) return false;
+  const SecretKind kind = secret_kind(value);
+  const Make make = make_of(value);
+  if (kind == SecretKind::reference || make.spaces || value.find("://") != std::string_view::npos)
+    return false;
+  if (!found->quoted && (looks_like_code(value) || !(make.digits || make.marks))) return false;
+  if (!make.letters && !make.digits) return false;
+  if (!make.digits && !make.marks && std::all_of(value.begin(), value.end(), is_upper))
+    return false;  // a constant's name
+  match.span = found->span;
+  match.tier = kind == SecretKind::placeholder ? Tier::suppressed : Tier::asserted;
+  const int kinds = (make.letters ? 1 : 0) + (make.digits ? 1 : 0) + (make.marks ? 1 : 0);
+  match.confidence =
+      static_cast<uint8_t>(50 + (found->quoted ? 10 : 0) + kinds * 10 - (value.size() < 6 ? 10 : 0));
+  return true;
+}
+
+bool uuid_like(std::string_view value) {
+  return value.size() == 36 && value[8] == '-' && value[13] == '-' && value[18] == '-' && value[23] == '-';
+}
+
+// A token has no words in it: letters and digits alternate often, or the entropy is high for its length.
+bool random_looking(std::string_view value) {
+  if (value.size() < 12 || uuid_like(value)) return false;
+  const bool alphabet = std::all_of(value.begin(), value.end(), [](char c) {
+    return is_alnum(c) || std::string_view("+/=_-.~:").find(c) != std::string_view::npos;
+  });
+  const Make make = make_of(value);
+  return alphabet && make.letters && make.digits &&
+         entropy_centibits(value) >= (value.size() >= 20 ? 320 : 290);
+}
+
+bool generic(const Candidate& c, Match& match) {
+  const auto found = assigned(c, true);
+  if (!found) return false;
+  std::string_view value = c.text.substr(found->span.begin, found->span.end - found->span.begin);
+  Extent span = found->span;
+  for (const std::string_view scheme : {"Bearer ", "bearer ", "Token ", "token ", "Basic "}) {
+    if (!value.starts_with(scheme)) continue;
+    value.remove_prefix(scheme.size());
+    span.begin += static_cast<uint32_t>(scheme.size());
+  }
+  const SecretKind kind = secret_kind(value);
+  if (kind == SecretKind::reference || !random_looking(value) || value.find("://") != std::string_view::npos)
+    return false;
+  match.span = span;
+  match.tier = kind == SecretKind::placeholder || is_filler(value) ? Tier::suppressed : Tier::asserted;
+  match.confidence = found->quoted ? 75 : 65;
+  return true;
+}
+
+// 40 characters of base64 that a name calls the secret half of an AWS key pair; 40 hex digits are a SHA-1.
+bool aws_secret(const Candidate& c, Match& match) {
+  const auto found = assigned(c, true);
+  if (!found) return false;
+  const std::string_view value = c.text.substr(found->span.begin, found->span.end - found->span.begin);
+  const auto base64 = [](char x) { return is_alnum(x) || x == '+' || x == '/'; };
+  if (value.size() != 40 || !std::all_of(value.begin(), value.end(), base64)) return false;
+  if (std::all_of(value.begin(), value.end(), [](char x) { return hex_value(x) >= 0; }) ||
+      entropy_centibits(value) < 400)
+    return false;
+  match.span = found->span;
+  match.confidence = 95;
+  if (value.ends_with("EXAMPLEKEY")) match.tier = Tier::suppressed;
+  return true;
+}
+
+constexpr Detector kRows[] = {
+    {"secret.aws_secret",
+     "secret",
+     Trigger::keyword,
+     aws_secret,
+     0,
+     "aws secret access key|secret access key|aws secret key|aws secret|secret key",
+     {},
+     {},
+     95,
+     95},
+    {"secret.password_assign",
+     "secret",
+     Trigger::keyword,
+     password,
+     0,
+     "password|passwd|passwort|passphrase|pass phrase|passcode|pwd|pass|contraseña|contrasena|kennwort|mot "
+     "de passe|mdp|senha|wachtwoord|"
+     "hasło|haslo|lösenord|adgangskode|salasana|пароль|パスワード|密码|parola",
+     {},
+     {},
+     0,
+     0},
+    {"secret.generic_assign",
+     "secret",
+     Trigger::keyword,
+     generic,
+     0,
+     "token|secret|api key|access key|auth key|private key|client secret|app secret|app "
+     "key|credential|credentials|authorization|bearer",
+     {},
+     {},
+     0,
+     0},
+};
+
+}  // namespace
+
+std::span<const Detector> assignment_detectors() {
+  return kRows;
+}
+
+}  // namespace warden::classify

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/classify/text_scan.h"
+
+#include <algorithm>
+#include <array>
+
+#include "policy/classify/chars.h"
+
+namespace warden::classify {
+namespace {
+
+constexpr uint8_t kContraryCost = 30;
+constexpr uint8_t kRivalCost = 40;
+constexpr size_t kAnchorsMax = 1 << 20;
+constexpr uint32_t kWordMax = 63;
+
+uint8_t minus(uint8_t confidence, uint8_t cost) {
+  return confidence > cost ? static_cast<uint8_t>(confidence - cost) : uint8_t{0};
+}
+
+// Letters and digits alone, in upper case: the form that `Detector::examples` are written in.
+bool is_example(std::string_view value, std::string_view examples) {
+  if (examples.empty()) return false;
+  std::array<char, 256> normal{};
+  size_t size = 0;
+  for (const char c : value) {
+    if (!is_alnum(c)) continue;
+    if (size == normal.size()) return false;
+    normal[size++] = upper(c);
+  }
+  const std::string_view wanted(normal.data(), size);
+  while (!examples.empty()) {
+    const size_t bar = std::min(examples.find('|'), examples.size());
+    if (equals_nocase(examples.substr(0, bar), wanted)) return true;
+    examples.remove_prefix(std::min(bar + 1, examples.size()));
+  }
+  return false;
+}
+
+}  // namespace
+
+const std::vector<Hit>& TextScan::scan(std::string_view text) {
+  hits_.clear();
+  text_ = text;
+  word_end_ = 0;
+  context_.set_text(text);
+  scan_numbers();
+  // Labels are looked up in ascending order of candidates; the anchors begin anew.
+  context_.set_text(text);
+  scan_anchors();
+  scan_field();
+  return hits_;
+}
+
+void TextScan::weigh(DetectorIndex index, Match match) {
+  const Detector& detector = *pack_.detectors[index];
+  if (match.confidence < 90 || detector.labelled > match.confidence) {
+    const Surroundings around = context_.around(match.span, index);
+    if (around.support == Support::labelled) {
+      match.confidence = std::max(match.confidence, detector.labelled);
+    } else if (around.support == Support::near) {
+      match.confidence = std::max(match.confidence, detector.near);
+    }
+    // What is certain by itself stays so whatever the words around it say.
+    if (around.support != Support::labelled && match.confidence < 90) {
+      if (around.contrary) match.confidence = minus(match.confidence, kContraryCost);
+      if (around.rival) match.confidence = minus(match.confidence, kRivalCost);
+    }
+  }
+  if (match.confidence < kReport) return;
+  const std::string_view value = text_.substr(match.span.begin, match.span.end - match.span.begin);
+  if (is_example(value, detector.examples)) match.tier = Tier::suppressed;
+  hits_.push_back({match, index});
+}
+
+void TextScan::verify(const Candidate& candidate, DetectorIndex detector) {
+  if (left_ == 0) {
+    exhausted_ = true;
+    return;
+  }
+  --left_;
+  Match match{candidate.span, Tier::validated, 0};
+  if (pack_.detectors[detector]->verify(candidate, match)) weigh(detector, match);
+}
+
+void TextScan::scan_numbers() {
+  for (size_t at = next_digit_or_at(text_, 0); at < text_.size() && !exhausted_;
+       at = next_digit_or_at(text_, at)) {
+    if (text_[at] == '@') {
+      Candidate candidate;
+      candidate.text = text_;
+      candidate.span = {static_cast<uint32_t>(at), static_cast<uint32_t>(at + 1)};
+      for (const DetectorIndex detector : pack_.at_sign) verify(candidate, detector);
+      ++at;
+      continue;
+    }
+    read_run(text_, static_cast<uint32_t>(at), run_);
+    for (size_t i = 0; i < run_.count; ++i) scan_word(run_.groups[i].span.begin);
+    scan_windows(run_);
+    at = run_.resume;
+  }
+}
+
+void TextScan::scan_word(uint32_t at) {
+  if (at < word_end_) return;
+  uint32_t begin = at;
+  uint32_t end = at;
+  while (begin > 0 && at - begin < kWordMax && is_alnum(text_[begin - 1])) --begin;
+  while (end < text_.size() && end - begin <= kWordMax && is_alnum(text_[end])) ++end;
+  word_end_ = end;
+  const std::string_view word = text_.substr(begin, end - begin);
+  if (word.size() >= pack_.by_length.size() || pack_.by_length[word.size()].empty()) return;
+  if (std::none_of(word.begin(), word.end(), is_alpha)) return;
+  Candidate candidate;
+  candidate.text = text_;
+  candidate.span = {begin, end};
+  for (const DetectorIndex detector : pack_.by_length[word.size()]) verify(candidate, detector);
+}
+
+void TextScan::scan_windows(const DigitRun& run) {
+  std::array<char, kWindowDigitsMax> digits{};
+  for (size_t first = 0; first < run.count && !exhausted_; ++first) {
+    size_t count = 0;
+    for (size_t last = first; last < run.count; ++last) {
+      const Extent group = run.groups[last].span;
+      if (count + (group.end - group.begin) > digits.size()) break;
+      std::copy(text_.begin() + group.begin, text_.begin() + group.end,
+                digits.begin() + static_cast<ptrdiff_t>(count));
+      count += group.end - group.begin;
+      if (!pack_.by_digits[count].empty()) scan_window(run, first, last, {digits.data(), count});
+    }
+  }
+}
+
+void TextScan::scan_window(const DigitRun& run, size_t first, size_t last, std::string_view digits) {
+  std::array<uint8_t, kWindowDigitsMax> sizes{};
+  Candidate candidate;
+  candidate.text = text_;
+  candidate.span = {run.groups[first].span.begin, run.groups[last].span.end};
+  candidate.digits = digits;
+  candidate.separator = first == last ? '\0' : run.groups[first].joint;
+  for (size_t i = first; i <= last; ++i) {
+    sizes[i - first] = static_cast<uint8_t>(run.groups[i].span.end - run.groups[i].span.begin);
+    if (i < last && run.groups[i].joint != candidate.separator) candidate.separator = kMixed;
+  }
+  candidate.groups = {sizes.data(), last - first + 1};
+  const auto size_of = [&](size_t i) {
+    return static_cast<uint8_t>(std::min(255u, run.groups[i].span.end - run.groups[i].span.begin));
+  };
+  if (first > 0) candidate.before = size_of(first - 1);
+  if (last + 1 < run.count) candidate.after = size_of(last + 1);
+  for (const DetectorIndex detector : pack_.by_digits[digits.size()]) verify(candidate, detector);
+}
+
+void TextScan::scan_anchors() {
+  anchors_.clear();
+  const auto outcome =
+      pack_.anchor_set->scan(text_, scratch_, std::min<uint64_t>(kAnchorsMax, left_), anchors_);
+  if (outcome == Literals::Outcome::too_many_hits) exhausted_ = true;
+  if (outcome == Literals::Outcome::engine_error) failed_ = true;
+  Candidate candidate;
+  candidate.text = text_;
+  for (const LiteralHit& hit : anchors_) {
+    const Anchor& anchor = pack_.anchors[hit.id];
+    candidate.span = {hit.end - anchor.size, hit.end};
+    verify(candidate, anchor.detector);
+    if (exhausted_) return;
+  }
+}
+
+void TextScan::scan_field() {
+  for (const DetectorIndex detector : context_.field_detectors()) {
+    if (pack_.detectors[detector]->trigger != Trigger::keyword || text_.empty()) continue;
+    Candidate candidate;
+    candidate.text = text_;
+    candidate.span = {0, static_cast<uint32_t>(text_.size())};
+    candidate.field = true;
+    verify(candidate, detector);
+  }
+}
+
+}  // namespace warden::classify

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// TextScan: finds the candidates of one view and turns those that verify into matches. One per Scanner;
+// reuses its memory.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "policy/classify/context.h"
+#include "policy/classify/numbers.h"
+#include "policy/classify/pack.h"
+
+namespace warden::classify {
+
+struct Hit {
+  Match match;
+  DetectorIndex detector;
+};
+
+class TextScan {
+ public:
+  TextScan(const CompiledPack& pack, Scratch& scratch)
+      : pack_(pack), scratch_(scratch), context_(pack, scratch) {}
+
+  void begin_report(uint64_t candidates_max) {
+    left_ = candidates_max;
+    exhausted_ = failed_ = false;
+  }
+  void set_field(std::string_view name) { context_.set_field(name); }
+  // Matches in `text`, in its offsets; valid until the next call.
+  const std::vector<Hit>& scan(std::string_view text);
+
+  [[nodiscard]] bool exhausted() const { return exhausted_; }
+  [[nodiscard]] bool failed() const { return failed_ || context_.failed(); }
+
+ private:
+  void scan_numbers();
+  void scan_windows(const DigitRun& run);
+  void scan_window(const DigitRun& run, size_t first, size_t last, std::string_view digits);
+  void scan_word(uint32_t at);
+  void scan_anchors();
+  void scan_field();
+  void verify(const Candidate& candidate, DetectorIndex detector);
+  void weigh(DetectorIndex detector, Match match);
+
+  const CompiledPack& pack_;
+  Scratch& scratch_;
+  Context context_;
+  std::string_view text_;
+  std::vector<Hit> hits_;
+  std::vector<LiteralHit> anchors_;
+  DigitRun run_;
+  uint32_t word_end_ = 0;  // end of the last word offered, so that each is offered once
+  uint64_t left_ = 0;
+  bool exhausted_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace warden::classify

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// View: a text as the detectors read it, derived from another text (escapes resolved, Unicode folded, a layer
+// decoded), with the map back to the bytes it came from. A span of a view maps to the whole original extent:
+// every escape and every dropped zero-width byte inside it belongs to it. Leaves to others: which layers to
+// build (layers.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace warden::classify {
+
+struct Extent {
+  uint32_t begin = 0;
+  uint32_t end = 0;  // exclusive
+  auto operator<=>(const Extent&) const = default;
+};
+
+// Derived text under construction: pieces copied one to one, and pieces that replace their source as a whole.
+class MappedText {
+ public:
+  void clear();
+  void reserve(size_t bytes) { text_.reserve(bytes); }
+  void copy(std::string_view source, uint32_t begin, uint32_t end);  // source[begin, end) as it is
+  void replace(std::string_view out, uint32_t in_begin,
+               uint32_t in_end);  // `out` stands for in[in_begin, in_end)
+
+  [[nodiscard]] const std::string& text() const { return text_; }
+  [[nodiscard]] Extent source(Extent span) const;
+
+ private:
+  struct Piece {
+    uint32_t out;
+    uint32_t in;
+    uint32_t in_end;  // used when atomic
+    bool atomic;
+  };
+  [[nodiscard]] const Piece& piece_at(uint32_t out) const;
+
+  std::string text_;
+  std::vector<Piece> pieces_;
+};
+
+struct View {
+  std::string_view text;
+  const View* parent = nullptr;  // null: `text` is the segment's raw bytes
+  MappedText mapped;             // holds the bytes of `text` when there is a parent
+  uint8_t depth = 0;             // decoded layers below the segment's own encoding
+
+  [[nodiscard]] Extent original(Extent span) const;
+};
+
+}  // namespace warden::classify

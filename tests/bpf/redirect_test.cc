@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is redirected, who is not, and what the application sees of it.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "tests/bpf/sandbox.h"
+
+namespace warden::kernel {
+namespace {
+
+constexpr char kLlm4[] = "192.0.2.10";  // documentation addresses: nothing answers there
+constexpr char kLlm6[] = "2001:db8::10";
+
+class Redirect : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    guard = sandbox.open_guard(listener);
+    ASSERT_TRUE(guard);
+    ASSERT_TRUE(guard->add_destination(*Endpoint::parse(kLlm4, 443), "llm.test"));
+    ASSERT_TRUE(guard->add_destination(*Endpoint::parse(kLlm6, 443), "llm.test"));
+  }
+  std::optional<Flow> accepted_flow() {
+    auto accepted = listener.accept();
+    if (!accepted.socket) return std::nullopt;
+    return guard->find_flow(accepted.peer, accepted.local);
+  }
+
+  Sandbox sandbox;
+  Listener listener;
+  std::unique_ptr<Guard> guard;
+};
+
+std::string peer_of(int socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0) return "none";
+  const auto endpoint = Endpoint::from(reinterpret_cast<sockaddr*>(&address));
+  return endpoint ? endpoint->to_string() : "none";
+}
+
+TEST_F(Redirect, TakesIpv4) {
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return try_connect(kLlm4, 443, SOCK_STREAM); }), 0);
+  const auto flow = accepted_flow();
+  ASSERT_TRUE(flow);
+  EXPECT_EQ(flow->original.to_string(), "192.0.2.10:443");
+  EXPECT_EQ(guard->counters().redirected, 1u);
+}
+
+TEST_F(Redirect, TakesIpv6) {
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return try_connect(kLlm6, 443, SOCK_STREAM); }), 0);
+  const auto flow = accepted_flow();
+  ASSERT_TRUE(flow);
+  EXPECT_EQ(flow->original.to_string(), "[2001:db8::10]:443");
+}
+
+TEST_F(Redirect, TakesIpv4MappedIpv6) {
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return try_connect_mapped(kLlm4, 443); }), 0);
+  const auto flow = accepted_flow();
+  ASSERT_TRUE(flow);
+  EXPECT_EQ(flow->original.to_string(), "192.0.2.10:443");
+}
+
+TEST_F(Redirect, ShowsTheApplicationTheAddressItAskedFor) {
+  const auto seen = [&](const std::function<int(Fd*)>& connect, const std::string& want) {
+    return run_inside(sandbox.cgroup(), [&] {
+      Fd socket;
+      if (connect(&socket) != 0) return 1;
+      return peer_of(socket.get()) == want ? 0 : 2;
+    });
+  };
+  EXPECT_EQ(seen([](Fd* s) { return try_connect(kLlm4, 443, SOCK_STREAM, s); }, "192.0.2.10:443"), 0);
+  EXPECT_EQ(seen([](Fd* s) { return try_connect(kLlm6, 443, SOCK_STREAM, s); }, "[2001:db8::10]:443"), 0);
+  EXPECT_EQ(seen([](Fd* s) { return try_connect_mapped(kLlm4, 443, s); }, "192.0.2.10:443"), 0);
+}
+
+TEST_F(Redirect, ReportsTheConnect) {
+  ASSERT_EQ(run_inside(sandbox.cgroup(), [] { return try_connect(kLlm4, 443, SOCK_STREAM); }), 0);
+  std::vector<Event> connects;
+  guard->drain_events([&](const Event& event) {
+    if (event.kind == EventKind::connect) connects.push_back(event);
+  });
+  ASSERT_EQ(connects.size(), 1u);
+  EXPECT_EQ(connects[0].flow.original.to_string(), "192.0.2.10:443");
+  EXPECT_EQ(connects[0].flow.process.cgroup_id, cgroup_id(sandbox.cgroup()));
+}
+
+TEST_F(Redirect, LeavesOtherPortsAndAddressesAlone) {
+  Listener other("127.0.0.1", false);
+  ASSERT_TRUE(guard->add_destination(*Endpoint::parse("127.0.0.1", 443), "llm.test"));
+  const Counters before = guard->counters();
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return try_connect("127.0.0.1", other.port(), SOCK_STREAM); }),
+            0);
+  EXPECT_TRUE(other.accept().socket);
+  EXPECT_FALSE(listener.accept(50).socket);
+  const Counters after = guard->counters();
+  EXPECT_EQ(after.connects_seen - before.connects_seen, 1u);
+  EXPECT_EQ(after.redirected, before.redirected);
+  EXPECT_EQ(after.refused, before.refused);
+}
+
+TEST_F(Redirect, LeavesProcessesOutsideAlone) {
+  Listener llm("127.0.0.77", false);
+  ASSERT_TRUE(guard->add_destination(*Endpoint::parse("127.0.0.77", llm.port()), "llm.test"));
+  const auto connect = [&] { return try_connect("127.0.0.77", llm.port(), SOCK_STREAM); };
+  EXPECT_EQ(run_inside("", connect), 0);
+  EXPECT_TRUE(llm.accept().socket);
+  EXPECT_EQ(guard->counters().connects_seen, 0u);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), connect), 0);
+  EXPECT_FALSE(llm.accept(50).socket);
+  EXPECT_TRUE(accepted_flow());
+}
+
+TEST_F(Redirect, ADirectConnectionToTheListenerHasNoFlow) {
+  EXPECT_EQ(run_inside("", [&] { return try_connect("127.0.0.1", listener.port(), SOCK_STREAM); }), 0);
+  EXPECT_FALSE(accepted_flow());
+}
+
+TEST_F(Redirect, AFlowIsTakenOnce) {
+  ASSERT_EQ(run_inside(sandbox.cgroup(), [] { return try_connect(kLlm4, 443, SOCK_STREAM); }), 0);
+  auto accepted = listener.accept();
+  EXPECT_TRUE(guard->find_flow(accepted.peer, accepted.local));
+  EXPECT_FALSE(guard->find_flow(accepted.peer, accepted.local));
+}
+
+}  // namespace
+}  // namespace warden::kernel

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is refused: LLM destinations while the agent is silent or has no listener, QUIC, and the listener's
+// port.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/mount.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "tests/bpf/sandbox.h"
+
+namespace warden::kernel {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr char kLlm4[] = "192.0.2.10";
+constexpr char kLlm6[] = "2001:db8::10";
+
+class Refuse : public ::testing::Test {
+ protected:
+  void open(const GuardConfig& config) {
+    auto opened = Guard::open(config);
+    ASSERT_TRUE(opened) << opened.error().detail;
+    guard = std::move(*opened);
+    ASSERT_TRUE(guard->set_listener(own_netns_cookie(), listener.port()));
+    ASSERT_TRUE(guard->add_destination(*Endpoint::parse(kLlm4, 443), "llm.test"));
+    ASSERT_TRUE(guard->add_destination(*Endpoint::parse(kLlm6, 443), "llm.test"));
+  }
+  int connect_inside(const char* ip, uint16_t port, int type = SOCK_STREAM) {
+    return run_inside(sandbox.cgroup(), [&] { return try_connect(ip, port, type); });
+  }
+  std::vector<std::string> reasons(EventKind kind) {
+    std::vector<std::string> found;
+    guard->drain_events([&](const Event& event) {
+      if (event.kind == kind) found.push_back(event.reason);
+    });
+    return found;
+  }
+  static int send_to(const char* ip, uint16_t port) {
+    sockaddr_storage address;
+    const socklen_t length = Endpoint::parse(ip, port)->to_sockaddr(address);
+    const Fd socket(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    return ::sendto(socket.get(), "x", 1, 0, reinterpret_cast<sockaddr*>(&address), length) == 1 ? 0 : errno;
+  }
+
+  Sandbox sandbox;
+  Listener listener;
+  std::unique_ptr<Guard> guard;
+};
+
+TEST_F(Refuse, LlmsOnlyWhileTheHeartbeatIsStale) {
+  Listener other("127.0.0.1", false);
+  GuardConfig config = sandbox.config();
+  config.stale_after = 200ms;
+  open(config);
+  EXPECT_EQ(connect_inside(kLlm4, 443), EPERM) << "nobody has beaten yet";
+  guard->beat();
+  EXPECT_EQ(connect_inside(kLlm4, 443), 0);
+  std::this_thread::sleep_for(250ms);
+  EXPECT_EQ(connect_inside(kLlm4, 443), EPERM);
+  EXPECT_EQ(connect_inside(kLlm6, 443), EPERM);
+  EXPECT_EQ(connect_inside("127.0.0.1", other.port()), 0);
+  guard->beat();
+  EXPECT_EQ(connect_inside(kLlm6, 443), 0);
+  EXPECT_EQ(reasons(EventKind::refused), std::vector<std::string>(3, "agent_stale"));
+  EXPECT_EQ(guard->counters().refused, 3u);
+}
+
+TEST_F(Refuse, PassesStaleWhenConfiguredSo) {
+  Listener llm("127.0.0.77", false);
+  GuardConfig config = sandbox.config();
+  config.pass_when_stale = true;
+  open(config);
+  ASSERT_TRUE(guard->add_destination(*Endpoint::parse("127.0.0.77", llm.port()), "llm.test"));
+  EXPECT_EQ(connect_inside("127.0.0.77", llm.port()), 0);
+  EXPECT_TRUE(llm.accept().socket);
+  EXPECT_EQ(reasons(EventKind::passed), std::vector<std::string>(1, "agent_stale"));
+  EXPECT_EQ(guard->counters().passed, 1u);
+}
+
+TEST_F(Refuse, WithoutAListenerForTheNamespace) {
+  open(sandbox.config());
+  guard->beat();
+  ASSERT_TRUE(guard->set_listener(own_netns_cookie(), 0));
+  EXPECT_EQ(connect_inside(kLlm4, 443), EPERM);
+  EXPECT_EQ(reasons(EventKind::refused), std::vector<std::string>(1, "no_listener"));
+}
+
+TEST_F(Refuse, InANewNetworkNamespace) {
+  open(sandbox.config());
+  guard->beat();
+  EXPECT_EQ(
+      run_inside(sandbox.cgroup(),
+                 [] { return ::unshare(CLONE_NEWNET) != 0 ? 255 : try_connect(kLlm4, 443, SOCK_STREAM); }),
+      EPERM);
+  EXPECT_EQ(reasons(EventKind::refused), std::vector<std::string>(1, "no_listener"));
+}
+
+TEST_F(Refuse, QuicByConnectAndBySend) {
+  open(sandbox.config());
+  guard->beat();
+  EXPECT_EQ(connect_inside(kLlm4, 443, SOCK_DGRAM), EPERM);
+  EXPECT_EQ(connect_inside(kLlm6, 443, SOCK_DGRAM), EPERM);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return send_to(kLlm4, 443); }), EPERM);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return send_to(kLlm6, 443); }), EPERM);
+  EXPECT_EQ(reasons(EventKind::quic_refused), std::vector<std::string>(4, "quic"));
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return send_to("127.0.0.1", 9); }), 0);
+}
+
+TEST_F(Refuse, UnknownQuicOnlyWhenConfiguredSo) {
+  open(sandbox.config());
+  guard->beat();
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return send_to("127.0.0.1", 443); }), 0);
+  GuardConfig config = sandbox.config();
+  config.refuse_unknown_quic = true;
+  open(config);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return send_to("127.0.0.1", 443); }), EPERM);
+  EXPECT_EQ(connect_inside("127.0.0.1", 443, SOCK_DGRAM), EPERM);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return send_to("127.0.0.1", 53); }), 0);
+}
+
+TEST_F(Refuse, NotTheExemptCgroup) {
+  Listener llm("127.0.0.77", false);
+  const std::string inner = sandbox.cgroup() + "/inner";
+  ASSERT_EQ(::mkdir(inner.c_str(), 0755), 0);
+  GuardConfig config = sandbox.config();
+  config.exempt_cgroup = *cgroup_id(inner);
+  open(config);
+  ASSERT_TRUE(guard->add_destination(*Endpoint::parse("127.0.0.77", llm.port()), "llm.test"));
+  EXPECT_EQ(run_inside(inner, [&] { return try_connect("127.0.0.77", llm.port(), SOCK_STREAM); }), 0);
+  EXPECT_TRUE(llm.accept().socket);
+  EXPECT_EQ(guard->counters().passed, 1u);
+}
+
+TEST_F(Refuse, ToBindTheListenersPort) {
+  open(sandbox.config());
+  const uint16_t port = listener.port();
+  const auto bind_at = [](uint16_t at) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(at);
+    address.sin_addr.s_addr = htonl(0x7f000042);  // 127.0.0.66: free, whoever listens at 127.0.0.1
+    const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+  };
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return bind_at(port); }), EPERM);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return bind_at(0); }), 0);
+  EXPECT_EQ(run_inside("", [&] { return bind_at(port); }), 0);
+}
+
+TEST_F(Refuse, OnePortForTwoNamespaces) {
+  open(sandbox.config());
+  const auto second = guard->set_listener(own_netns_cookie() + 1, listener.port());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, GuardError::busy);
+}
+
+}  // namespace
+}  // namespace warden::kernel

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/attribution/process_table.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "agent/base/bytes.h"
+#include "agent/base/digest.h"
+#include "agent/base/file.h"
+#include "tests/unit/attribution/support.h"
+
+namespace warden::attribution {
+namespace {
+
+std::string digest_of(const std::string& path) {
+  return hex(view(sha256(*read_file(path, 1 << 30))));
+}
+
+TEST(Stat, NameMayHoldBracketsAndSpaces) {
+  const auto stat = parse_stat("7 (a) b) (c) S 5 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2\n");
+  ASSERT_TRUE(stat);
+  EXPECT_EQ(stat->comm, "a) b) (c");
+  EXPECT_EQ(stat->ppid, 5);
+  EXPECT_EQ(stat->start_ticks, 987654u);
+  EXPECT_FALSE(parse_stat("7 (a"));
+  EXPECT_FALSE(parse_stat("7 (a) S 5 1 1"));
+}
+
+TEST(ProcessTable, ExecReadsPathDigestArgumentsAndFolder) {
+  Child child({"/bin/sleep", "60"});
+  ProcessTable table;
+  const auto facts = facts_of(child.pid());
+  table.on_exec(facts, "/bin/sleep");
+  const Process& process = table.find(facts);
+  EXPECT_EQ(process.comm, "sleep");
+  EXPECT_EQ(process.image->exe.value, std::filesystem::canonical("/bin/sleep").string());
+  EXPECT_EQ(process.image->sha256.value, digest_of("/bin/sleep"));
+  EXPECT_EQ(process.image->argv.value, (std::vector<std::string>{"/bin/sleep", "60"}));
+  EXPECT_EQ(process.image->cwd.value, std::filesystem::current_path().string());
+}
+
+TEST(ProcessTable, KnownAfterItExited) {
+  Child child({"/bin/sleep", "60"});
+  ProcessTable table;
+  const auto facts = facts_of(child.pid());
+  table.on_exec(facts, "/bin/sleep");
+  child.stop();
+  table.on_exit(facts);
+  const Process& process = table.find(facts);
+  EXPECT_EQ(process.image->sha256.value, digest_of("/bin/sleep"));
+  EXPECT_EQ(process.image->argv.value.size(), 2u);
+  EXPECT_TRUE(table.ancestry(process).known());
+}
+
+TEST(ProcessTable, GoneBeforeItsExecWasSeen) {
+  Child child({"/bin/sleep", "60"});
+  const auto facts = facts_of(child.pid());
+  child.stop();
+  ProcessTable table;
+  table.on_exec(facts, "/bin/sleep");
+  const Process& process = table.find(facts);
+  // The inode the kernel named proves the file; nothing proves the arguments.
+  EXPECT_EQ(process.image->sha256.value, digest_of("/bin/sleep"));
+  EXPECT_EQ(process.image->argv.state, Known<std::vector<std::string>>::State::unresolved);
+
+  auto lied = facts;
+  lied.tgid = 4'000'000;
+  lied.exe_inode += 1;
+  table.on_exec(lied, "/bin/sleep");
+  EXPECT_EQ(table.find(lied).image->sha256.state, Known<std::string>::State::unresolved);
+}
+
+TEST(ProcessTable, ScriptGoneIsItsInterpreterOnceThatWasHashed) {
+  Child child({"/bin/sleep", "60"});
+  const auto facts = facts_of(child.pid());
+  ProcessTable table;
+  table.on_exec(facts, "/bin/sleep");
+  auto script = facts;
+  script.tgid = 4'000'001;
+  table.on_exec(script, "/usr/local/bin/some-script");
+  EXPECT_EQ(table.find(script).image->sha256.value, digest_of("/bin/sleep"));
+}
+
+TEST(ProcessTable, ReusedPidIsAnotherProcess) {
+  Child child({"/bin/sleep", "60"});
+  ProcessTable table;
+  const auto facts = facts_of(child.pid());
+  table.on_exec(facts, "/bin/sleep");
+  auto later = facts;  // the same pid, as if the number had come round
+  later.start_boottime_ns += 5'000'000'000;
+  EXPECT_FALSE(table.find(later).image->argv.known());
+  auto same_tick = facts;
+  same_tick.start_boottime_ns += 1000;
+  same_tick.exe_inode = 0;
+  table.on_fork(same_tick);
+  EXPECT_NE(table.find(same_tick).start_ns, facts.start_boottime_ns);
+}
+
+TEST(ProcessTable, ForkInheritsAndExecReplaces) {
+  Child child({"/bin/sleep", "60"});
+  ProcessTable table;
+  const auto parent = facts_of(child.pid());
+  table.on_exec(parent, "/bin/sleep");
+  auto forked = parent;
+  forked.tgid = 4'000'002;
+  forked.ppid = parent.tgid;
+  forked.start_boottime_ns += 1'000'000'000;
+  table.on_fork(forked);
+  const Process& process = table.find(forked);
+  EXPECT_EQ(process.image->argv.value.size(), 2u);
+  const auto ancestry = table.ancestry(process);
+  ASSERT_TRUE(ancestry.known()) << ancestry.why;
+  EXPECT_EQ(ancestry.value[0].pid, parent.tgid);
+  EXPECT_EQ(ancestry.value[1].pid, ::getpid());
+}
+
+TEST(ProcessTable, AncestryReachesInit) {
+  ProcessTable table;
+  table.scan();
+  const auto ancestry = table.ancestry(table.find(facts_of(::getpid())));
+  ASSERT_TRUE(ancestry.known()) << ancestry.why;
+  ASSERT_FALSE(ancestry.value.empty());
+  EXPECT_EQ(ancestry.value.front().pid, ::getppid());
+  for (size_t i = 1; i < ancestry.value.size(); ++i)
+    EXPECT_LE(ancestry.value[i].start_us, ancestry.value[i - 1].start_us);
+}
+
+TEST(ProcessTable, ScannedProcessIsHashedWhenAsked) {
+  Child child({"/bin/sleep", "60"});
+  ProcessTable table;
+  table.scan();
+  EXPECT_EQ(table.executables().hashed(), 0u);
+  EXPECT_EQ(table.find(facts_of(child.pid())).image->sha256.value, digest_of("/bin/sleep"));
+}
+
+TEST(ProcessTable, Bounded) {
+  ProcessTable table({.processes_max = 100, .keep_exited = std::chrono::seconds(300)});
+  kernel::ProcessFacts facts;
+  for (int i = 0; i < 1000; ++i) {
+    facts.tgid = 4'100'000 + i;
+    facts.start_boottime_ns = 1'000'000'000ULL + static_cast<uint64_t>(i);
+    table.on_fork(facts);
+  }
+  EXPECT_LE(table.size(), 100u);
+}
+
+TEST(ProcessTable, ExitedAreForgottenInTime) {
+  ProcessTable table({.processes_max = 1000, .keep_exited = std::chrono::seconds(0)});
+  kernel::ProcessFacts facts;
+  for (int i = 0; i < 50; ++i) {
+    facts.tgid = 4'200'000 + i;
+    facts.start_boottime_ns = 1'000'000'000ULL + static_cast<uint64_t>(i);
+    table.on_fork(facts);
+    table.on_exit(facts);
+    std::this_thread::sleep_for(std::chrono::microseconds(10));
+  }
+  EXPECT_LE(table.size(), 2u);
+}
+
+}  // namespace
+}  // namespace warden::attribution

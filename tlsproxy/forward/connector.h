@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connector: the provider leg's TCP connection, to the address the application itself had chosen.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "agent/base/address.h"
+#include "tlsproxy/tls/stream.h"
+
+namespace warden::forward {
+
+// TCP_NODELAY is set. `timeout_ms` bounds the handshake of TCP, not what follows.
+tls::Async<boost::asio::ip::tcp::socket> dial(boost::asio::any_io_executor executor, const Endpoint& to, int timeout_ms);
+
+}  // namespace warden::forward
