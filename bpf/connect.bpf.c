@@ -45,11 +45,10 @@ static __always_inline int redirect(struct bpf_sock_addr* ctx, const struct ew_d
 static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
                                   int to_v4, __u32* port) {
   count(EW_CONNECTS_SEEN);
-  struct ew_config* settings = configuration();
-  if (!settings) return EW_ALLOW;
   int datagram = ew_read(ctx->protocol) == EW_IPPROTO_UDP;
-  if (!is_llm(destination)) return datagram ? unknown_quic(ctx, destination, settings) : EW_ALLOW;
-  if (is_exempt(settings)) return EW_ALLOW;
+  if (!is_llm(destination)) return datagram ? unknown_quic(ctx, destination) : EW_ALLOW;
+  struct ew_config* settings = configuration();
+  if (!settings || is_exempt(settings)) return EW_ALLOW;
   if (datagram) return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_QUIC);
   if (is_stale(settings)) return when_stale(ctx, destination, settings);
   if (ew_read(ctx->type) != EW_SOCK_STREAM)

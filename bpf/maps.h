@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
 /*
- * Every map. Each comment says who writes, who reads, and what happens when it is full. All but `scratch` are
- * pinned and outlive the agent. The definitions are weak so that each program file may include them; the
- * linker keeps one.
+ * Every map. Each comment says who writes, who reads, and what happens when it is full. All are pinned and
+ * outlive the agent. The definitions are weak so that each program file may include them; the linker keeps one.
  */
 #ifndef EGRESSWARDEN_BPF_MAPS_H
 #define EGRESSWARDEN_BPF_MAPS_H

@@ -8,10 +8,9 @@
 EW_PROGRAM_LICENSE;
 
 static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_destination* destination) {
+  if (!is_llm(destination)) return unknown_quic(ctx, destination);
   struct ew_config* settings = configuration();
-  if (!settings) return EW_ALLOW;
-  if (!is_llm(destination)) return unknown_quic(ctx, destination, settings);
-  if (is_exempt(settings)) return EW_ALLOW;
+  if (!settings || is_exempt(settings)) return EW_ALLOW;
   return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_QUIC);
 }
 

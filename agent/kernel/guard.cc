@@ -17,6 +17,7 @@
 #include "agent/base/clock.h"
 #include "agent/kernel/decode.h"
 #include "agent/kernel/pins.h"
+#include "agent/kernel/privilege.h"
 #include "agent/kernel/programs.h"
 #include "bpf/guard.skel.h"
 
@@ -217,6 +218,9 @@ bool can_take_over(const Pins& pins, uint64_t cgroup) {
 }  // namespace
 
 Result<std::unique_ptr<Guard>, GuardError> Guard::open(const GuardConfig& config) {
+  if (!may_load())
+    return fail(GuardError::not_permitted,
+                "loading BPF programs takes root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
   struct statfs info {};
   const Fd cgroup(::open(config.cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const auto id = cgroup_id(config.cgroup);

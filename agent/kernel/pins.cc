@@ -65,6 +65,10 @@ Result<void, GuardError> Pins::prepare() const {
 }
 
 Result<void, GuardError> Pins::clear() const {
+  std::error_code ignored;
+  if (!fs::exists(directory_, ignored)) return {};
+  // A wrong path in the configuration must not cost anybody their files.
+  if (!on_bpffs(directory_)) return fail(GuardError::no_bpffs, directory_ + " is not on a bpf file system");
   const bool removed = clear_folder(directory_ + "/links") && clear_folder(directory_ + "/maps") &&
                        (::rmdir(directory_.c_str()) == 0 || errno == ENOENT);
   if (!removed)

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `doctor` asks of the kernel. The last question is the honest one: does it load?
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 #include "agent/kernel/guard.h"
+#include "agent/kernel/privilege.h"
 #include "agent/kernel/programs.h"
 
 namespace warden::kernel {
@@ -26,24 +25,15 @@ Probe kernel_version() {
   return {std::string("kernel ") + name.release, enough, "run Linux 5.10 or newer"};
 }
 
-bool has_capability(int capability) {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
-  if (::syscall(SYS_capget, &header, data) != 0) return false;
-  return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
-}
-
 Probe privileges() {
-  const bool all = has_capability(CAP_SYS_ADMIN) ||
-                   (has_capability(CAP_BPF) && has_capability(CAP_PERFMON) && has_capability(CAP_NET_ADMIN));
-  return {"privileges to load BPF programs", all,
+  return {"privileges to load BPF programs", may_load(),
           "run as root, or grant CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN"};
 }
 
 Probe bpffs() {
   struct statfs info {};
   const bool mounted = ::statfs("/sys/fs/bpf", &info) == 0 && info.f_type == BPF_FS_MAGIC;
-  const bool mountable = mounted || (::access("/sys/fs/bpf", F_OK) == 0 && has_capability(CAP_SYS_ADMIN));
+  const bool mountable = mounted || (::access("/sys/fs/bpf", F_OK) == 0 && may_load());
   return {mounted ? "bpffs at /sys/fs/bpf" : "bpffs can be mounted at /sys/fs/bpf", mountable,
           "mount -t bpf bpf /sys/fs/bpf"};
 }

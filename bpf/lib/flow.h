@@ -53,9 +53,10 @@ static __always_inline int when_stale(struct bpf_sock_addr* ctx, const struct ew
 
 /* UDP/443 to an address nobody has taught us: what it carries is encrypted, so it can only be refused or let
  * be. */
-static __always_inline int unknown_quic(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
-                                        const struct ew_config* settings) {
-  if (!(settings->flags & EW_REFUSE_UNKNOWN_QUIC) || destination->port != EW_QUIC_PORT) return EW_ALLOW;
+static __always_inline int unknown_quic(struct bpf_sock_addr* ctx, const struct ew_destination* destination) {
+  if (destination->port != EW_QUIC_PORT) return EW_ALLOW;
+  struct ew_config* settings = configuration();
+  if (!settings || !(settings->flags & EW_REFUSE_UNKNOWN_QUIC)) return EW_ALLOW;
   if (settings->exempt_cgroup && bpf_get_current_cgroup_id() == settings->exempt_cgroup) return EW_ALLOW;
   return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_UNKNOWN_QUIC);
 }

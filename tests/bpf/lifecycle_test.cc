@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Life of a guard and of the processes it watches: takeover, removal, refusal to open, and exec, fork and
 // exit events.
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 
+#include "bpf/abi.h"
 #include "tests/bpf/sandbox.h"
 
 namespace warden::kernel {
@@ -118,6 +120,41 @@ TEST_F(Life, OpenSaysWhyNot) {
   const auto no_bpffs = Guard::open(config);
   ASSERT_FALSE(no_bpffs);
   EXPECT_EQ(no_bpffs.error().code, GuardError::no_bpffs);
+  EXPECT_EQ(run_inside("",
+                       [&] {
+                         if (::setresuid(65534, 65534, 65534) != 0) return 1;
+                         const auto unprivileged = Guard::open(sandbox.config());
+                         return !unprivileged && unprivileged.error().code == GuardError::not_permitted ? 0
+                                                                                                        : 2;
+                       }),
+            0);
+}
+
+TEST_F(Life, RemoveTouchesNothingButPins) {
+  const std::string folder = "/tmp/warden-test-" + std::to_string(::getpid());
+  ASSERT_EQ(::mkdir(folder.c_str(), 0700), 0);
+  ASSERT_EQ(::mkdir((folder + "/maps").c_str(), 0700), 0);
+  EXPECT_FALSE(Guard::remove(folder));
+  EXPECT_EQ(::rmdir((folder + "/maps").c_str()), 0);
+  EXPECT_EQ(::rmdir(folder.c_str()), 0);
+}
+
+TEST_F(Life, PinsOfAnotherLayoutAreReplaced) {
+  ASSERT_TRUE(sandbox.open_guard(listener));
+  {
+    const Fd map(bpf_obj_get((sandbox.bpffs() + "/maps/config").c_str()));
+    const uint32_t zero = 0;
+    ew_config config{};
+    ASSERT_EQ(bpf_map_lookup_elem(map.get(), &zero, &config), 0);
+    config.layout_version++;
+    ASSERT_EQ(bpf_map_update_elem(map.get(), &zero, &config, BPF_ANY), 0);
+  }
+  const auto guard = sandbox.open_guard(listener);
+  ASSERT_TRUE(guard);
+  EXPECT_FALSE(guard->took_over());
+  ASSERT_TRUE(guard->add_destination(*Endpoint::parse(kLlm, 443), "llm.test"));
+  EXPECT_EQ(connect_llm(), 0);
+  EXPECT_EQ(guard->counters().redirected, 1u);
 }
 
 TEST_F(Life, TheProbeFindsThisKernelFit) {

@@ -2,6 +2,9 @@
 // Who is redirected, who is not, and what the application sees of it.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/time.h>
 
 #include <cerrno>
 
@@ -60,6 +63,58 @@ TEST_F(Redirect, TakesIpv4MappedIpv6) {
   const auto flow = accepted_flow();
   ASSERT_TRUE(flow);
   EXPECT_EQ(flow->original.to_string(), "192.0.2.10:443");
+}
+
+TEST_F(Redirect, TakesNonBlockingAndMultipathSockets) {
+  const auto connect = [](int flags, int protocol) {
+    sockaddr_storage address;
+    const socklen_t length = Endpoint::parse(kLlm4, 443)->to_sockaddr(address);
+    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, protocol));
+    if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) == 0) return 0;
+    return errno == EINPROGRESS ? 0 : errno;
+  };
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return connect(SOCK_NONBLOCK, 0); }), 0);
+  EXPECT_TRUE(accepted_flow());
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return connect(0, IPPROTO_MPTCP); }), 0);
+  EXPECT_TRUE(accepted_flow());
+}
+
+TEST_F(Redirect, TakesASocketBoundToADeviceOrAnAddress) {
+  const auto connect = [](const char* device, const char* source) {
+    sockaddr_storage address, from;
+    const socklen_t length = Endpoint::parse(kLlm4, 443)->to_sockaddr(address);
+    const socklen_t from_length = Endpoint::parse(source, 0)->to_sockaddr(from);
+    const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval limit{2, 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (*device != 0 && ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, device, 16) != 0) return 255;
+    if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&from), from_length) != 0) return 254;
+    return ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) == 0 ? 0 : errno;
+  };
+  char uplink[IF_NAMESIZE] = {};
+  for (unsigned index = 2; index < 64 && *uplink == 0; ++index) ::if_indextoname(index, uplink);
+  ASSERT_NE(*uplink, 0) << "this machine has no network device but loopback";
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return connect(uplink, "0.0.0.0"); }), 0);
+  EXPECT_TRUE(accepted_flow());
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return connect("", "127.9.8.7"); }), 0);
+  EXPECT_TRUE(accepted_flow());
+}
+
+TEST_F(Redirect, ASocketConnectedElsewhereAfterwardsShowsItsNewPeer) {
+  Listener other("127.0.0.1", false);
+  EXPECT_EQ(run_inside(sandbox.cgroup(),
+                       [&] {
+                         Fd socket;
+                         if (try_connect(kLlm4, 443, SOCK_STREAM, &socket) != 0) return 1;
+                         sockaddr_storage address{};  // AF_UNSPEC disconnects
+                         ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+                         const socklen_t length =
+                             Endpoint::parse("127.0.0.1", other.port())->to_sockaddr(address);
+                         if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0)
+                           return 2;
+                         return peer_of(socket.get()) == "127.0.0.1:" + std::to_string(other.port()) ? 0 : 3;
+                       }),
+            0);
 }
 
 TEST_F(Redirect, ShowsTheApplicationTheAddressItAskedFor) {
