@@ -123,7 +123,7 @@ enum ew_event_kind {
   EW_EVENT_CONNECT = 1, /* redirected */
   EW_EVENT_REFUSED,
   EW_EVENT_QUIC_REFUSED,
-  EW_EVENT_PASSED, /* an LLM destination let through because the configuration says so */
+  EW_EVENT_PASSED, /* let through because the configuration says so: agent stale, or unknown QUIC */
   EW_EVENT_EXEC,
   EW_EVENT_FORK,
   EW_EVENT_EXIT,

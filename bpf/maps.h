@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
 /*
  * Every map. Each comment says who writes, who reads, and what happens when it is full. All are pinned and
- * outlive the agent. The definitions are weak so that each program file may include them; the linker keeps one.
+ * outlive the agent. The definitions are weak so that each program file may include them; the linker keeps
+ * one.
  */
 #ifndef EGRESSWARDEN_BPF_MAPS_H
 #define EGRESSWARDEN_BPF_MAPS_H
@@ -93,6 +94,15 @@ struct {
   __type(key, int);
   __type(value, struct ew_flow_event);
 } sockets __weak SEC(".maps");
+
+/* Address hooks write and read: UDP sockets whose unknown QUIC has been reported once, lest each datagram be
+ * an event. */
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, __u32);
+} quic_noted __weak SEC(".maps");
 
 /* Programs write; agent reads. Full: the event is dropped and counted, the decision stands. */
 struct {

@@ -51,14 +51,29 @@ static __always_inline int when_stale(struct bpf_sock_addr* ctx, const struct ew
   return EW_ALLOW;
 }
 
-/* UDP/443 to an address nobody has taught us: what it carries is encrypted, so it can only be refused or let
- * be. */
+/* Whether this is the socket's first datagram to an unknown address; without memory to note it, each one is.
+ */
+static __always_inline int is_first_quic(struct bpf_sock_addr* ctx) {
+  struct bpf_sock* socket = ctx->sk;
+  if (!socket) return 1;
+  __u32* noted = bpf_sk_storage_get(&quic_noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!noted) return 1;
+  int first = !*noted;
+  *noted = 1;
+  return first;
+}
+
+/* UDP/443 to an address nobody has taught us: what it carries is encrypted, so it can only be refused or
+ * noted. */
 static __always_inline int unknown_quic(struct bpf_sock_addr* ctx, const struct ew_destination* destination) {
   if (destination->port != EW_QUIC_PORT) return EW_ALLOW;
   struct ew_config* settings = configuration();
-  if (!settings || !(settings->flags & EW_REFUSE_UNKNOWN_QUIC)) return EW_ALLOW;
+  if (!settings) return EW_ALLOW;
   if (settings->exempt_cgroup && bpf_get_current_cgroup_id() == settings->exempt_cgroup) return EW_ALLOW;
-  return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_UNKNOWN_QUIC);
+  if (settings->flags & EW_REFUSE_UNKNOWN_QUIC)
+    return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_UNKNOWN_QUIC);
+  if (is_first_quic(ctx)) report(ctx, destination, EW_EVENT_PASSED, EW_REASON_UNKNOWN_QUIC);
+  return EW_ALLOW;
 }
 
 #endif

@@ -157,7 +157,7 @@ TEST_F(Facts, AfterAForkTheOwnerIsWhoConnected) {
     if (try_connect(kLlm, 443, SOCK_STREAM, &socket) != 0) return 1;
     const pid_t heir = ::fork();
     if (heir == 0) {
-      ::setresuid(65534, 65534, 65534);
+      if (::setresuid(65534, 65534, 65534) != 0) ::_exit(2);
       ::_exit(::write(socket.get(), "x", 1) == 1 ? 0 : 1);
     }
     socket.reset();

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "tests/bpf/sandbox.h"
 
@@ -115,6 +118,50 @@ TEST_F(Redirect, ASocketConnectedElsewhereAfterwardsShowsItsNewPeer) {
                          return peer_of(socket.get()) == "127.0.0.1:" + std::to_string(other.port()) ? 0 : 3;
                        }),
             0);
+}
+
+// A namespace of its own with a listener inside, as a container has one; tells its cookie and the listener's
+// port, then for one connection the peer's port.
+int serve_own_namespace(int out) {
+  ifreq loopback{};
+  std::strcpy(loopback.ifr_name, "lo");
+  if (::unshare(CLONE_NEWNET) != 0) return 1;
+  const Fd control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  loopback.ifr_flags = IFF_UP;
+  if (::ioctl(control.get(), SIOCSIFFLAGS, &loopback) != 0) return 2;
+  Listener inside("127.0.0.1", false);
+  const uint64_t facts[2] = {own_netns_cookie(), inside.port()};
+  if (::write(out, facts, sizeof facts) != sizeof facts) return 3;
+  const auto accepted = inside.accept(5000);
+  return ::write(out, &accepted.peer.port, 2) == 2 ? 0 : 4;
+}
+
+TEST_F(Redirect, StaysInsideTheNetworkNamespace) {
+  Child server("", serve_own_namespace);
+  uint64_t facts[2] = {};
+  const std::string told = server.read(sizeof facts);
+  ASSERT_EQ(told.size(), sizeof facts) << server.wait();
+  std::memcpy(facts, told.data(), sizeof facts);
+  EXPECT_NE(facts[0], own_netns_cookie());
+  ASSERT_TRUE(guard->set_listener(facts[0], static_cast<uint16_t>(facts[1])));
+  const std::string space = "/proc/" + std::to_string(server.pid()) + "/ns/net";
+  Child client(sandbox.cgroup(), [&](int) {
+    const Fd target(::open(space.c_str(), O_RDONLY | O_CLOEXEC));
+    if (::setns(target.get(), CLONE_NEWNET) != 0) return 255;
+    return try_connect(kLlm4, 443, SOCK_STREAM);
+  });
+  const pid_t pid = client.pid();
+  EXPECT_EQ(client.wait(), 0);
+  uint16_t peer_port = 0;
+  const std::string peer = server.read(sizeof peer_port);
+  ASSERT_EQ(peer.size(), sizeof peer_port);
+  std::memcpy(&peer_port, peer.data(), sizeof peer_port);
+  const auto flow = guard->find_flow(*Endpoint::parse("127.0.0.1", peer_port),
+                                     *Endpoint::parse("127.0.0.1", static_cast<uint16_t>(facts[1])));
+  ASSERT_TRUE(flow);
+  EXPECT_EQ(flow->process.tgid, pid);
+  EXPECT_EQ(flow->process.netns_cookie, facts[0]);
+  EXPECT_FALSE(listener.accept(50).socket);
 }
 
 TEST_F(Redirect, ShowsTheApplicationTheAddressItAskedFor) {

@@ -114,7 +114,18 @@ TEST_F(Refuse, QuicByConnectAndBySend) {
 TEST_F(Refuse, UnknownQuicOnlyWhenConfiguredSo) {
   open(sandbox.config());
   guard->beat();
-  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return send_to("127.0.0.1", 443); }), 0);
+  EXPECT_EQ(run_inside(sandbox.cgroup(),
+                       [] {
+                         sockaddr_storage address;
+                         const socklen_t length = Endpoint::parse("127.0.0.1", 443)->to_sockaddr(address);
+                         const auto* raw = reinterpret_cast<sockaddr*>(&address);
+                         const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+                         for (int i = 0; i < 10; ++i)
+                           if (::sendto(socket.get(), "x", 1, 0, raw, length) != 1) return errno;
+                         return 0;
+                       }),
+            0);
+  EXPECT_EQ(reasons(EventKind::passed), std::vector<std::string>(1, "unknown_quic")) << "once a socket";
   GuardConfig config = sandbox.config();
   config.refuse_unknown_quic = true;
   open(config);
