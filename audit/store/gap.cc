@@ -34,11 +34,25 @@ std::string_view word(std::string_view& line) {
 
 }  // namespace
 
-void GapCounts::add(const Draft& draft, int64_t wall_us) {
+void GapCounts::add(const Draft& draft, std::string_view reason, int64_t wall_us) {
   if (since_us_ == 0) since_us_ = wall_us;
+  if (reason_.empty()) reason_ = reason;
   std::pair<std::string, Kind> key{process_of(draft), draft.kind()};
   if (by_.size() >= kProcessesMax && !by_.contains(key)) key.first = "other";
   ++by_[key];
+}
+
+void GapCounts::add(const GapCounts& other) {
+  if (other.empty()) return;
+  if (empty()) {
+    *this = other;
+    return;
+  }
+  since_us_ = std::min(since_us_, other.since_us_);
+  for (const auto& [key, count] : other.by_) {
+    const bool fits = by_.size() < kProcessesMax || by_.contains(key);
+    by_[fits ? key : std::pair(std::string("other"), key.second)] += count;
+  }
 }
 
 uint64_t GapCounts::of(Kind kind) const {
@@ -47,7 +61,7 @@ uint64_t GapCounts::of(Kind kind) const {
   return sum;
 }
 
-Draft GapCounts::record(std::string_view reason) const {
+Draft GapCounts::record() const {
   Draft draft(Kind::gap);
   std::vector<Row> rows;
   uint64_t other = 0;
@@ -57,7 +71,7 @@ Draft GapCounts::record(std::string_view reason) const {
                      {"process", key.first}}});
     other += key.second == Kind::decision || key.second == Kind::outcome ? 0 : count;
   }
-  draft.set(Field::gap_reason, std::string(reason));
+  draft.set(Field::gap_reason, reason_);
   draft.set(Field::gap_since, rfc3339(since_us_));
   draft.set(Field::gap_decisions, static_cast<int64_t>(of(Kind::decision)));
   draft.set(Field::gap_outcomes, static_cast<int64_t>(of(Kind::outcome)));
@@ -68,7 +82,7 @@ Draft GapCounts::record(std::string_view reason) const {
 
 std::string GapCounts::text() const {
   if (empty()) return {};
-  std::string text = "gap " + std::to_string(since_us_) + '\n';
+  std::string text = "gap " + reason_ + ' ' + std::to_string(since_us_) + '\n';
   for (const auto& [key, count] : by_)
     text += key.first + ' ' + std::to_string(static_cast<unsigned>(key.second)) + ' ' +
             std::to_string(count) + '\n';
@@ -83,8 +97,9 @@ GapCounts GapCounts::parse(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     const std::string_view process = word(line);
     if (first) {
+      counts.reason_ = word(line);
       const auto since = number(line);
-      if (process != "gap" || !since) return {};
+      if (process != "gap" || !is_plain(counts.reason_) || !since) return {};
       counts.since_us_ = static_cast<int64_t>(*since);
       continue;
     }

@@ -113,7 +113,7 @@ Result<void, StoreError> Log::prepare() {
 
 Result<void, StoreError> Log::load() {
   gap_ = GapCounts::parse(reserve_.note());
-  full_ = !reserve_.whole() || !gap_.empty();
+  full_ = !reserve_.whole();
   auto last = database_.prepare("SELECT max(epoch) FROM epochs");
   if (!last) return std::unexpected(last.error());
   if (auto row = last->step(); !row) return std::unexpected(row.error());

@@ -39,7 +39,9 @@ class Log {
 
   // One answer per item, in order. With the disk or spool full only what ends an exchange is still taken.
   std::vector<Committed> append(std::vector<Item> group);
-  // With the disk full: tries to take the reserve back and, when that works, writes the `gap` record.
+  // Records that callers gave up before they reached the log; they become part of the next `gap` record.
+  void missed(const GapCounts& counts);
+  // With the disk full: tries to take the reserve back. The `gap` record then goes before everything else.
   void recover();
   [[nodiscard]] bool full() const { return full_; }
 

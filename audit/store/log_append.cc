@@ -49,6 +49,19 @@ constexpr uint64_t kWalBytesMax = 8 << 20;
 // Slots of own_, in the order in which set_clock_fields() makes them.
 enum Own : size_t { kTime, kMono, kSync, kErr, kSeq, kKind, kFixed };
 
+std::string_view reason_of(StoreError why) {
+  switch (why) {
+    case StoreError::disk_full:
+      return "disk_full";
+    case StoreError::spool_full:
+      return "spool_full";
+    case StoreError::queue_full:
+      return "queue_full";
+    default:
+      return "write_error";
+  }
+}
+
 }  // namespace
 
 void Log::set_clock_fields() {
@@ -98,7 +111,10 @@ size_t Log::encode(std::vector<Item>& items, std::vector<Committed>& answers, st
 }
 
 std::vector<Committed> Log::append(std::vector<Item> group) {
-  // What the last run left open goes first, in the same transaction.
+  // What the last run left open goes first, then the gap that is now over, in the same transaction.
+  spool_full_ = config_.block_when_spool_full && bytes_ >= config_.spool_bytes_max;
+  const GapCounts gap = fault_ || full_ || spool_full_ ? GapCounts() : std::exchange(gap_, {});
+  if (!gap.empty()) startup_.push_back({0, gap.record()});
   const size_t own = startup_.size();
   if (own > 0) {
     startup_.insert(startup_.end(), std::make_move_iterator(group.begin()),
@@ -113,7 +129,6 @@ std::vector<Committed> Log::append(std::vector<Item> group) {
   } else if (full_) {
     write_from_reserve(group, answers, own);
   } else {
-    spool_full_ = config_.block_when_spool_full && bytes_ >= config_.spool_bytes_max;
     auto done = write(group, answers, spool_full_ ? ends_exchange : any);
     if (done && spool_full_) refuse(group, answers, StoreError::spool_full, own);
     if (!done && done.error().code == StoreError::disk_full) {
@@ -126,9 +141,15 @@ std::vector<Committed> Log::append(std::vector<Item> group) {
       refuse(group, answers, *fault_, own);
     }
   }
+  if (!gap.empty()) {
+    // Not written after all: it goes back to the counts, which may have grown.
+    if (!answers[own - 1].seq) gap_.add(gap);
+    static_cast<void>(reserve_.set_note(gap_.text()));
+  }
   // The log's own records of the start wait for the next chance when they could not be written now.
   for (size_t i = 0; i < own; ++i)
-    if (!answers[i].seq && !fault_) startup_.push_back(std::move(group[i]));
+    if (!answers[i].seq && !fault_ && group[i].draft.kind() != Kind::gap)
+      startup_.push_back(std::move(group[i]));
   answers.erase(answers.begin(), answers.begin() + static_cast<std::ptrdiff_t>(own));
   if (!fault_) static_cast<void>(drop_cosigned());
   if (!fault_) fold_wal();
@@ -142,7 +163,7 @@ void Log::refuse(const std::vector<Item>& items, std::vector<Committed>& answers
   for (size_t i = 0; i < items.size(); ++i) {
     if (answers[i].seq || answers[i].seq.error().code == StoreError::bad_record) continue;
     answers[i].seq = fail(why);
-    if (i >= own) gap_.add(items[i].draft, wall_us());
+    if (i >= own) gap_.add(items[i].draft, reason_of(why), wall_us());
   }
   static_cast<void>(reserve_.set_note(gap_.text()));
 }
@@ -176,17 +197,12 @@ void Log::write_from_reserve(std::vector<Item>& items, std::vector<Committed>& a
 void Log::recover() {
   if (fault_ || !full_ || !reserve_.refill()) return;
   full_ = false;
-  std::vector<Item> group;
-  if (!gap_.empty()) group.push_back({0, gap_.record("disk_full")});
-  const GapCounts before = std::exchange(gap_, {});
-  const bool writes_gap = !group.empty();
-  const auto answers = append(std::move(group));
-  if (writes_gap && (answers.empty() || !answers.front().seq)) {
-    gap_ = before;  // its own record is not part of the gap
-    full_ = full_ || !fault_;
-  } else {
-    log::info("audit log: space is back, decisions are recorded again");
-  }
+  log::info("audit log: space is back, decisions are recorded again");
+  append({});
+}
+
+void Log::missed(const GapCounts& counts) {
+  gap_.add(counts);
   static_cast<void>(reserve_.set_note(gap_.text()));
 }
 

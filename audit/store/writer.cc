@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "audit/store/log.h"
 
@@ -36,7 +37,10 @@ class ThreadedWriter final : public Writer {
   bool submit(uint64_t token, Draft draft) override {
     {
       const std::lock_guard lock(mutex_);
-      if (stopping_ || queue_.size() >= kQueueMax) return false;
+      if (stopping_ || queue_.size() >= kQueueMax) {
+        missed_.add(draft, "queue_full", wall_us());
+        return false;
+      }
       queue_.push_back({token, std::move(draft)});
     }
     wake_.notify_one();
@@ -85,7 +89,9 @@ class ThreadedWriter final : public Writer {
       if (stopping_ && queue_.empty() && jobs_.empty()) return;
       std::vector<Item> group = take_group();
       std::deque<Job> jobs = std::exchange(jobs_, {});
+      const GapCounts missed = std::exchange(missed_, {});
       lock.unlock();
+      if (!missed.empty()) log_->missed(missed);
       step(std::move(group), jobs);
       lock.lock();
       status_ = log_->status();
@@ -120,6 +126,7 @@ class ThreadedWriter final : public Writer {
   std::condition_variable wake_;
   std::deque<Item> queue_;
   std::deque<Job> jobs_;
+  GapCounts missed_;  // what did not fit the queue
   bool stopping_ = false;
   LogStatus status_;
   std::thread thread_;  // last: it starts when all else is there
