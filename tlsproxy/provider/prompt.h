@@ -23,7 +23,9 @@ struct Part {
   Role role = Role::other;
   std::string_view label;   // nearest member name, raw; for array elements the array's name
   bool editable = true;     // false: signed or opaque (thinking signatures, encrypted reasoning)
-  bool joins_previous = false;  // next text part of the same message
+  // Adjacent text part of one message: continues the nearest earlier json_string Part with the same label (names and the
+  // "type" word of the part stand between the two).
+  bool joins_previous = false;
 };
 
 // What an application says of its end user: claims, never facts.
@@ -42,6 +44,7 @@ struct Prompt {
   std::vector<Part> parts;
 };
 
+// Counts as the provider gives them: OpenAI's tokens_in include the cached ones, Anthropic's do not.
 struct Usage {
   std::optional<int64_t> tokens_in, tokens_out, tokens_cached;
   std::string model;                  // as the provider names it
