@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/pipeline/joints.h"
+
+#include <gtest/gtest.h>
+
+#include "audit/record/schema.h"
+
+namespace warden::pipeline {
+namespace {
+
+http::Parser parsed(const std::string& message) {
+  http::Parser parser(http::Side::request);
+  std::string_view rest = message;
+  while (!rest.empty() && !parser.complete()) {
+    const auto taken = parser.feed(rest, [](std::string_view) {});
+    EXPECT_TRUE(taken.has_value());
+    if (!taken || *taken == 0) break;
+    rest.remove_prefix(*taken);
+  }
+  return parser;
+}
+
+TEST(Joints, EditedHeadChangesTheLengthAndNothingElse) {
+  const auto parser = parsed("POST /v1/x HTTP/1.1\r\nHost: a\r\ncontent-LENGTH: 3\r\nX-Y:  z \r\n\r\nabc");
+  EXPECT_EQ(edited_head(parser.head(), 17), "POST /v1/x HTTP/1.1\r\nHost: a\r\ncontent-LENGTH: 17\r\nX-Y:  z \r\n\r\n");
+}
+
+TEST(Joints, EditedHeadReplacesChunkedFraming) {
+  const auto parser = parsed("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  EXPECT_EQ(edited_head(parser.head(), 5), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nX: y\r\n\r\n");
+}
+
+TEST(Joints, HostMustNameTheConnectionsOwnService) {
+  const auto with = [](const std::string& target, const std::string& fields) {
+    return parsed("GET " + target + " HTTP/1.1\r\n" + fields + "\r\n");
+  };
+  EXPECT_TRUE(names_host(with("/", "Host: API.openai.com\r\n").head(), "api.openai.com", 443));
+  EXPECT_TRUE(names_host(with("/", "Host: api.openai.com:443\r\n").head(), "api.openai.com", 443));
+  EXPECT_FALSE(names_host(with("/", "Host: api.openai.com:8443\r\n").head(), "api.openai.com", 443));
+  EXPECT_FALSE(names_host(with("/", "Host: other.example\r\n").head(), "api.openai.com", 443));
+  EXPECT_FALSE(names_host(with("/", "Host: api.openai.com\r\nHost: other.example\r\n").head(), "api.openai.com", 443));
+  EXPECT_FALSE(names_host(with("http://other.example/", "Host: api.openai.com\r\n").head(), "api.openai.com", 443));
+  EXPECT_FALSE(names_host(with("/", "X: y\r\n").head(), "api.openai.com", 443));
+}
+
+TEST(Joints, EditsLandWhereTheirSegmentsStand) {
+  const std::string body = R"({"a":"one 123 two","b":"456"})";
+  const std::string_view view = body;
+  const std::vector<classify::Segment> segments = {{view.substr(6, 11)}, {view.substr(24, 3)}};
+  std::vector<classify::Edit> edits(2);
+  edits[0] = {1, 0, 3, "[B]", "pii", "x"};
+  edits[1] = {0, 4, 7, "[A]", "pii", "x"};
+  EXPECT_EQ(apply_edits(body, segments, edits), R"({"a":"one [A] two","b":"[B]"})");
+}
+
+TEST(Joints, TheCredentialIsNeverASegmentAndNeverStored) {
+  const auto parser = parsed(
+      "POST /v1/messages?beta=1 HTTP/1.1\r\nHost: a\r\nX-Api-Key: sk-ant-secret\r\nAuthorization: Bearer sk-secret\r\n"
+      "X-Note: hello\r\nContent-Length: 0\r\n\r\n");
+  provider::Service service;
+  service.credential = "x-api-key";
+  std::vector<classify::Segment> segments;
+  to_segments({}, parser.head(), service, segments);
+  bool note = false;
+  for (const classify::Segment& segment : segments) {
+    EXPECT_EQ(segment.raw.find("secret"), std::string_view::npos);
+    EXPECT_FALSE(segment.editable);
+    note = note || segment.raw == "hello";
+  }
+  EXPECT_TRUE(note);
+  const Credential one = credential(parser.head(), service, "key");
+  EXPECT_EQ(one.kind, "api_key");
+  EXPECT_EQ(one.fingerprint.size(), 16u);
+  EXPECT_NE(one.fingerprint, credential(parser.head(), service, "other key").fingerprint);
+}
+
+TEST(Joints, WhatIsUnresolvedStaysUnresolved) {
+  attribution::Identity identity;
+  identity.user = attribution::Known<std::string>::unresolved("no such uid");
+  identity.exe = attribution::Known<std::string>::of("/usr/bin/curl");
+  identity.ancestry = attribution::Known<std::vector<attribution::Ancestor>>::unresolved("gone");
+  policy::Facts facts;
+  identity_facts(identity, facts);
+  EXPECT_TRUE(std::holds_alternative<policy::Unresolved>(facts.get("identity.user")));
+  EXPECT_EQ(std::get<std::string>(facts.get("identity.exe")), "/usr/bin/curl");
+  EXPECT_TRUE(std::holds_alternative<policy::Absent>(facts.get("identity.pod.namespace")));
+  audit::Draft draft;
+  identity_fields(identity, draft);
+  EXPECT_EQ(draft.get(audit::Field::user_name), nullptr);
+  const auto& unresolved = std::get<std::vector<std::string>>(*draft.get(audit::Field::proc_unresolved));
+  EXPECT_EQ(unresolved, (std::vector<std::string>{"ancestry", "user"}));
+}
+
+}  // namespace
+}  // namespace warden::pipeline
