@@ -5,7 +5,6 @@
 #include "agent/app/config.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -38,9 +37,9 @@ struct Document {
     return (std::filesystem::absolute(file).parent_path() / path).lexically_normal().string();
   }
   [[nodiscard]] std::string digest() const {
-    std::string text;
-    for (const std::string& line : effective) text += line + "\n";
-    return hex(view(sha256(text)));
+    Sha256 sum;
+    for (const std::string& line : effective) sum.update(line + "\n");
+    return hex(view(sum.finish()));
   }
 };
 
@@ -134,10 +133,10 @@ class Section {
   template <class Read>
   void unless(const std::string& key, const std::string& word, Read&& read) {
     const auto at = nodes_.find(key);
-    if (at != nodes_.end() && at->second.second.IsScalar() && at->second.second.Scalar() != word)
+    if (at != nodes_.end() && !(at->second.second.IsScalar() && at->second.second.Scalar() == word))
       return read();
-    std::string value = word;
-    text(key, value);
+    asked_.insert(key);
+    effective(key, word);
   }
   std::vector<YAML::Node> list(const std::string& key) {
     asked_.insert(key);
