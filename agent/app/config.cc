@@ -73,7 +73,6 @@ class Section {
     text(key, value);
     value = document_.absolute(value);
   }
-  // A file that must be there: certificates and keys.
   void file(const std::string& key, std::string& value) {
     path(key, value);
     if (has(key)) readable(nodes_.at(key).second.Mark(), key, value);
@@ -179,7 +178,6 @@ class Section {
   }
   [[nodiscard]] const auto& nodes() const { return nodes_; }
 
-  // Last: what nobody asked for does not exist.
   void finish() {
     std::string known;
     for (const std::string& key : asked_) known += (known.empty() ? "" : ", ") + key;
