@@ -128,7 +128,7 @@ std::shared_ptr<Image> ProcessTable::image_of_gone(const FileId& file, std::stri
 void ProcessTable::set_parent(Process& process, int32_t ppid) {
   if (process.parent_known) return;
   if (ppid <= 0) {
-    process.parent_known = true;
+    process.parent_known = process.key.tgid <= 2;  // init and kthreadd alone have none; of others it was not told
     return;
   }
   const ProcessKey key = process.key;

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// `egresswarden doctor`: what this host needs to run the agent, each ok or missing with the remedy. 0: all
+// there; 1: not.
+#pragma once
+
+#include <string>
+
+#include "agent/cli/live.h"
+
+namespace warden::cli {
+
+struct DoctorOptions {
+  std::string config = kAgentConfigPath;
+  bool json = false;
+};
+int run_doctor(const DoctorOptions& options);
+
+}  // namespace warden::cli

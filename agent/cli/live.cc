@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/cli/live.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "agent/app/config_values.h"
+#include "agent/base/clock.h"
+#include "agent/cli/admin_client.h"
+#include "agent/cli/output.h"
+
+namespace warden::cli {
+namespace {
+
+namespace json = boost::json;
+
+std::string field(const json::object& object, std::string_view name) {
+  const json::value* const value = object.if_contains(name);
+  if (value == nullptr || value->is_null()) return "-";
+  if (!value->is_array()) {
+    const std::string text = value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
+    return text.empty() ? "-" : printable(text);
+  }
+  std::string all;
+  for (const json::value& item : value->get_array())
+    all += (all.empty() ? "" : ",") +
+           printable(item.is_string() ? std::string(item.get_string()) : json::serialize(item));
+  return all.empty() ? "-" : all;
+}
+
+Colour colour_of(std::string_view verdict) {
+  if (verdict == "allow") return Colour::good;
+  if (verdict == "block") return Colour::bad;
+  return Colour::warn;
+}
+
+// One decision: time, who, where to, what was decided and why, in the manner of `hubble observe`.
+std::string decision_line(const json::object& o) {
+  const std::string verdict = field(o, "verdict");
+  std::string line =
+      field(o, "time") + " " + field(o, "user") + " " + field(o, "comm") + "[" + field(o, "pid") + "]";
+  if (field(o, "unit") != "-") line += " (" + field(o, "unit") + ")";
+  line += " -> " + field(o, "provider") + " " + field(o, "host") + " " + field(o, "model") + " ";
+  line += paint(verdict, colour_of(verdict)) + "/" + field(o, "action") + " rule=" + field(o, "rules");
+  if (field(o, "classes") != "-") line += " classes=" + field(o, "classes");
+  if (field(o, "reason") != "-") line += " reason=" + field(o, "reason");
+  return line + " req=" + field(o, "req") + "\n";
+}
+
+void put(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+void flatten(const json::value& value, const std::string& path, Table& table) {
+  if (!value.is_object()) return table.add({path, field(json::object{{"v", value}}, "v")});
+  for (const auto& [key, inner] : value.get_object())
+    flatten(inner, path.empty() ? std::string(key) : path + "." + std::string(key), table);
+}
+
+void show_rows(const json::array& rows) {
+  std::vector<std::string> columns;
+  for (const json::value& row : rows)
+    if (row.is_object())
+      for (const auto& [key, value] : row.get_object())
+        if (std::ranges::find(columns, std::string(key)) == columns.end()) columns.emplace_back(key);
+  Table table(columns);
+  for (const json::value& row : rows) {
+    if (!row.is_object()) continue;
+    std::vector<std::string> cells;
+    for (const std::string& column : columns) cells.push_back(field(row.get_object(), column));
+    table.add(std::move(cells));
+  }
+  put(table.text());
+}
+
+void show(const json::object& answer) {
+  // An answer that is one list is a table; anything else is names and values.
+  if (answer.size() == 1 && answer.begin()->value().is_array())
+    return show_rows(answer.begin()->value().get_array());
+  Table table({"what", "value"});
+  flatten(answer, "", table);
+  put(table.text());
+}
+
+int converse(const std::string& config, const json::object& question, bool raw,
+             void (*print)(const json::object&)) {
+  int code = 0;
+  const auto done = ask_agent(config, json::serialize(question), [&](std::string_view line) {
+    boost::system::error_code error;
+    const json::value answer = json::parse(json::string_view(line.data(), line.size()), error);
+    if (error || !answer.is_object()) {
+      code = wrong("the agent's answer is not JSON; is it of another version?");
+      return false;
+    }
+    if (const json::value* const refused = answer.get_object().if_contains("error")) {
+      wrong("the agent says: " + field(answer.get_object(), "error") +
+            (refused->is_string() ? "" : " (no text)"));
+      code = 1;
+      return false;
+    }
+    if (raw)
+      put(std::string(line) + "\n");
+    else
+      print(answer.get_object());
+    return std::ferror(stdout) == 0;
+  });
+  return done ? code : wrong(done.error().detail);
+}
+
+}  // namespace
+
+int run_status(const StatusOptions& options) {
+  return converse(options.config, {{"cmd", "status"}}, options.json, show);
+}
+
+int run_observe(const ObserveOptions& options) {
+  json::object question{{"cmd", "observe"}, {"follow", options.follow}};
+  const std::pair<const char*, const std::string&> filters[] = {{"user", options.user},
+                                                                {"process", options.process},
+                                                                {"provider", options.provider},
+                                                                {"verdict", options.verdict}};
+  for (const auto& [name, value] : filters)
+    if (!value.empty()) question[name] = value;
+  if (!options.since.empty()) {
+    const auto back = app::parse_duration(options.since);
+    if (!back) return wrong("--since: give how far back, such as 30s, 5m or 2h");
+    question["since_us"] = wall_us() - back->count() * 1000;
+  }
+  return converse(options.config, question, options.json,
+                  [](const json::object& o) { put(decision_line(o)); });
+}
+
+int run_inventory(const InventoryOptions& options) {
+  return converse(options.config, {{"cmd", "inventory"}, {"catalogue", options.catalogue}}, options.json,
+                  show);
+}
+
+int run_trust(const TrustOptions& options) {
+  json::object question{{"cmd", "trust"}, {"action", options.action}};
+  if (options.pid != 0) question["pid"] = options.pid;
+  return converse(options.config, question, options.json, show);
+}
+
+}  // namespace warden::cli

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands that ask the running agent: status, observe, inventory, trust, down. Each returns the exit code: 0
+// ok, 1 the agent says no, 2 wrong use or no agent.
+#pragma once
+
+#include <string>
+
+namespace warden::cli {
+
+inline constexpr const char* kAgentConfigPath = "/etc/egresswarden/agent.yaml";
+
+struct StatusOptions {
+  std::string config = kAgentConfigPath;
+  bool json = false;
+};
+int run_status(const StatusOptions& options);
+
+struct ObserveOptions {
+  std::string config = kAgentConfigPath;
+  std::string user, process, provider, verdict;
+  std::string since;  // 30s, 5m, 2h: how far back
+  bool follow = false;
+  bool json = false;
+};
+int run_observe(const ObserveOptions& options);
+
+struct InventoryOptions {
+  std::string config = kAgentConfigPath;
+  bool catalogue = false;  // known providers instead
+  bool json = false;
+};
+int run_inventory(const InventoryOptions& options);
+
+struct TrustOptions {
+  std::string config = kAgentConfigPath;
+  std::string action;  // list, inject, remove, explain
+  int pid = 0;         // explain
+  bool json = false;
+};
+int run_trust(const TrustOptions& options);
+
+}  // namespace warden::cli
