@@ -5,7 +5,6 @@ client saw. Exits 1 when a call did not end as the policy demands."""
 import argparse
 import json
 import os
-import pathlib
 import pwd
 import random
 import string
@@ -59,8 +58,8 @@ def run(options, user, argv, body):
     """-> pid, what the client said. The shell becomes the client, so the pid is the client's."""
     person = pwd.getpwnam(user)
     script = 'echo 0 >"$1/cgroup.procs"; shift; exec setpriv --reuid="$1" --regid="$1" --clear-groups "${@:2}"'
-    authority = sorted(pathlib.Path(options.dir, "authority").glob("*.pem"))
-    known = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NODE_EXTRA_CA_CERTS": str(authority[0]) if authority else ""}
+    # What a service on a host with the agent would have: the one variable that Node needs, and nothing for curl.
+    known = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NODE_EXTRA_CA_CERTS": "/usr/local/share/egresswarden/roots.pem"}
     child = subprocess.Popen(["bash", "-c", script, "bash", options.cgroup, str(person.pw_uid), *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, env=known, cwd="/")
     out, err = child.communicate(body.encode(), timeout=60)
@@ -82,7 +81,7 @@ def said(out, err):
 
 
 def records(options):
-    done = subprocess.run([options.cli, "--config", options.config, "audit", "list", "--json"], capture_output=True, text=True, check=True)
+    done = subprocess.run([options.cli, "audit", "list", "--json", "--config", options.config], capture_output=True, text=True, check=True)
     text = done.stdout.strip()
     try:
         value = json.loads(text)

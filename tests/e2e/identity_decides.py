@@ -57,7 +57,7 @@ def digest(path):
 def explain(agent, stage, identity):
     facts = stage.folder / f"facts-{stage.number()}.json"
     facts.write_text(json.dumps({"identity": identity, "destination": {"provider": "openai", "host": "api.openai.com"}, "data": [], "request": {}}))
-    done = agent.command("policy", "explain", "--facts", facts, "--json", ok=(0, 1))
+    done = agent.command("policy", "explain", agent.policy_file, "--facts", facts, "--json", ok=(0, 1))
     return json.loads(done.stdout)
 
 

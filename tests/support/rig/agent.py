@@ -91,12 +91,14 @@ class Agent:
 
     @property
     def ca(self):
-        """The certificate that clients are given: the root of the host's authority."""
-        named = [self.folder / "trust" / name for name in ("ca.pem", "root.pem", "root.crt", "ca.crt", "bundle.pem")]
-        found = [path for path in named if path.exists()] or sorted((self.folder / "trust").glob("*.pem"))
-        if not found:
-            raise AssertionError(f"no certificate in {self.folder / 'trust'}: {sorted(os.listdir(self.folder))}")
-        return found[0]
+        """What clients are given to trust: every root of the host's authority, in one file."""
+        roots = sorted((self.folder / "trust").rglob("root.pem"))
+        if not roots:
+            raise AssertionError(f"no root.pem below {self.folder / 'trust'}")
+        bundle = self.folder / "roots.pem"
+        bundle.write_text("".join(root.read_text() for root in roots))
+        bundle.chmod(0o644)
+        return bundle
 
     def workers(self):
         return children_of(self.daemon.pid)
@@ -112,7 +114,9 @@ class Agent:
         self.daemon.kill()
 
     def command(self, *words, ok=(0,), stdin=b"", timeout_s=60):
-        done = run([self.stage.binary("egresswarden"), "--config", self.config_file, *words], stdin=stdin, timeout_s=timeout_s)
+        # Those that need no agent and no log know no config.
+        config = [] if words[0] in ("policy", "classify", "redact") else ["--config", self.config_file]
+        done = run([self.stage.binary("egresswarden"), *words, *config], stdin=stdin, timeout_s=timeout_s)
         if ok is not None and done.returncode not in ok:
             said = (done.stderr or done.stdout).decode(errors="replace").strip()
             raise AssertionError(f"`egresswarden {' '.join(map(str, words))}` ended with {done.returncode}: {said}")
@@ -158,5 +162,5 @@ class Agent:
         return total
 
     def remove(self):
-        """What an operator does last: takes away pins, trust and cgroup entries."""
+        """What an operator does last: takes away pins, trust and cgroup entries. Trust is undone by the running agent."""
         return self.command("down", ok=None)

@@ -53,7 +53,7 @@ def add_users(folder, users):
 
 def private_trust_store(folder):
     """What update-ca-certificates writes goes to copies."""
-    for target in ("/etc/ssl/certs", "/usr/local/share/ca-certificates", "/etc/ca-certificates"):
+    for target in ("/etc/ssl/certs", "/usr/local/share", "/etc/ca-certificates"):
         os.makedirs(target, exist_ok=True)
         copy = pathlib.Path(folder) / ("copy" + target.replace("/", "_"))
         shutil.copytree(target, copy, symlinks=True)
