@@ -212,7 +212,7 @@ bool Scanner::State::scan_masked(std::span<const Segment> segments) {
     for (; after < known.size() && known[after].finding.segment == index; ++after) {
       const Finding& f = known[after].finding;
       if (f.tier == Tier::suppressed || f.end - f.begin < 2) continue;
-      std::fill(masked.begin() + f.begin, masked.begin() + f.end, '#');
+      std::fill(masked.begin() + f.begin, masked.begin() + f.end, 'X');  // a word, as in a token
       masked[f.begin] = '[';
       masked[f.end - 1] = ']';
       any = true;
