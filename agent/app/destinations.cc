@@ -13,7 +13,7 @@
 namespace warden::app {
 namespace {
 
-constexpr size_t kThreads = 8;
+constexpr size_t kThreads = 32;  // they wait for the resolver, not for a processor
 
 std::vector<Endpoint> lookup(const std::string& host, uint16_t port) {
   addrinfo hints{};

@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <vector>
@@ -208,6 +209,8 @@ class Worker {
 
 int run_worker(const WorkerDescriptors& descriptors) {
   log::open("egresswarden-worker", "info");
+  // A terminal's Ctrl-C and a service manager's stop reach the whole group; the supervisor says when a worker drains.
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) std::signal(signal, SIG_IGN);
   if (const auto bound = bind_to_parent(descriptors.supervisor_pid); !bound) {
     log::error("worker: {}", bound.error().detail);
     return 1;

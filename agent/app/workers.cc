@@ -3,6 +3,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "agent/base/log.h"
@@ -11,6 +12,8 @@ namespace warden::app {
 namespace {
 
 constexpr auto kRespawnPause = std::chrono::milliseconds(200);
+constexpr auto kRespawnPauseMax = std::chrono::milliseconds(5000);
+constexpr auto kLivedLongEnough = std::chrono::seconds(60);
 constexpr size_t kPingsRemembered = 64;
 
 }  // namespace
@@ -31,6 +34,7 @@ Result<void, SpawnError> Workers::spawn() {
   const uint64_t number = next_worker_++;
   One& one = workers_[number];
   one.pid = spawned->pid;
+  one.started = Clock::now();
   one.link = Link::open(
       io_, spawned->link.release(), {},
       [this, number](MessageType type, std::string_view payload) { return receive(number, type, payload); },
@@ -79,7 +83,10 @@ void Workers::gone(uint64_t number, const char* why) {
   if (draining_) return;
   log::warn("worker {} (pid {}) ended: {}; starting another", number, node.mapped().pid, why);
   ++restarts_;
-  auto pause = std::make_shared<boost::asio::steady_timer>(io_, kRespawnPause);
+  // One that dies as soon as it starts would otherwise keep a processor busy with starting it.
+  const bool lived = Clock::now() - node.mapped().started > kLivedLongEnough;
+  respawn_pause_ = lived ? kRespawnPause : std::min<std::chrono::milliseconds>(respawn_pause_ * 2, kRespawnPauseMax);
+  auto pause = std::make_shared<boost::asio::steady_timer>(io_, respawn_pause_);
   pause->async_wait([this, pause](boost::system::error_code) {
     if (draining_) return;
     if (auto spawned = spawn(); !spawned) log::error("no worker could be started: {}", spawned.error().detail);

@@ -60,6 +60,7 @@ class Workers {
     pid_t pid = -1;
     std::shared_ptr<Link> link;
     bool ready = false;
+    Clock::time_point started{};
     Clock::time_point answered_ping{};  // when the ping that it answered last was sent
   };
   Result<void, SpawnError> spawn();
@@ -73,6 +74,7 @@ class Workers {
   std::unordered_map<uint64_t, One> workers_;
   std::unordered_map<uint64_t, Clock::time_point> pings_;
   uint64_t next_worker_ = 1, next_ping_ = 1, restarts_ = 0;
+  std::chrono::milliseconds respawn_pause_{100};
   bool draining_ = false;
 };
 
