@@ -14,6 +14,7 @@ RecordFault to_fault(audit::StoreError error) {
   switch (error) {
     case audit::StoreError::spool_full: return RecordFault::spool_full;
     case audit::StoreError::queue_full: return RecordFault::overloaded;
+    case audit::StoreError::bad_record: return RecordFault::refused;
     default: return RecordFault::not_durable;
   }
 }
@@ -27,6 +28,7 @@ std::string_view word(audit::StoreError error) {
     case audit::StoreError::spool_full: return "spool_full";
     case audit::StoreError::queue_full: return "queue_full";
     case audit::StoreError::rolled_back: return "rolled_back";
+    case audit::StoreError::bad_record: return "bad_record";
   }
   return "io";
 }

@@ -120,7 +120,7 @@ class Control final : public Supervisor {
     auto id_key = host_key(config_.state_dir, "host-id");
     if (!id_key) return refuse(StartError::log, id_key.error().detail);
     audit::LogConfig log;
-    log.state_dir = config_.state_dir;
+    log.state_dir = config_.state_dir + "/audit";
     log.log_domain = config_.audit.log_domain;
     log.tenant = config_.audit.tenant;
     log.host_id = hex(view(hmac_sha256(*id_key, machine_id()))).substr(0, 32);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/kernel/pins.h"
 
+#include <bpf/bpf.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -10,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+
+#include "agent/base/fd.h"
 
 namespace warden::kernel {
 namespace {
@@ -37,6 +40,16 @@ bool make_path(const fs::path& path) {
   std::error_code ignored;
   if (path.empty() || fs::is_directory(path, ignored)) return true;
   return make_path(path.parent_path()) && make_directory(path);
+}
+
+// The kernel lets go of an unlinked pin some time later; detached, its program has run for the last time when
+// we return. Tracepoint links cannot be detached so; they only observe, and go with their pin.
+void detach_all(const fs::path& links) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(links, error)) {
+    const Fd link(bpf_obj_get(entry.path().c_str()));
+    if (link) bpf_link_detach(link.get());
+  }
 }
 
 bool clear_folder(const fs::path& folder) {
@@ -69,6 +82,7 @@ Result<void, GuardError> Pins::clear() const {
   if (!fs::exists(directory_, ignored)) return {};
   // A wrong path in the configuration must not cost anybody their files.
   if (!on_bpffs(directory_)) return fail(GuardError::no_bpffs, directory_ + " is not on a bpf file system");
+  detach_all(directory_ + "/links");
   const bool removed = clear_folder(directory_ + "/links") && clear_folder(directory_ + "/maps") &&
                        (::rmdir(directory_.c_str()) == 0 || errno == ENOENT);
   if (!removed)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 #include "agent/base/digest.h"
 #include "audit/record/schema.h"
@@ -50,6 +51,39 @@ classify::Segment outer(std::string_view raw, classify::Where where, std::string
   return {raw, classify::Encoding::plain, where, label, /*editable=*/false, /*joins_previous=*/false};
 }
 
+classify::Segment to_segment(const provider::Part& part, bool joined) {
+  return {part.raw, to_encoding(part.form), to_where(part.role), part.label,
+          part.editable && part.form != provider::PartForm::json_name, joined};
+}
+
+// Parts come in the body's order, where member names stand between two adjacent texts; the scanner joins what stands side by
+// side. So a part that continues an earlier one (of the same label) is brought right behind it.
+void append_parts(const std::vector<provider::Part>& parts, std::vector<classify::Segment>& out) {
+  constexpr size_t kNone = ~size_t{0};
+  const bool any = std::ranges::any_of(parts, &provider::Part::joins_previous);
+  if (!any) {
+    for (const provider::Part& part : parts) out.push_back(to_segment(part, false));
+    return;
+  }
+  std::vector<size_t> next(parts.size(), kNone);
+  std::vector<bool> continues(parts.size());
+  std::unordered_map<std::string_view, size_t> last;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].form != provider::PartForm::json_string) continue;
+    const auto earlier = last.find(parts[i].label);
+    if (parts[i].joins_previous && earlier != last.end()) {
+      next[earlier->second] = i;
+      continues[i] = true;
+    }
+    last[parts[i].label] = i;
+  }
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (continues[i]) continue;
+    out.push_back(to_segment(parts[i], false));
+    for (size_t j = next[i]; j != kNone; j = next[j]) out.push_back(to_segment(parts[j], true));
+  }
+}
+
 template <class T>
 policy::Fact to_fact(const attribution::Known<T>& known) {
   using State = typename attribution::Known<T>::State;
@@ -92,9 +126,7 @@ void to_segments(const provider::Prompt& prompt, const http::Head& head, const p
   for (const http::Header& header : head.headers)
     if (!same_name(header.name, service.credential) && !same_name(header.name, "authorization"))
       out.push_back(outer(header.value, classify::Where::header, header.name));
-  for (const provider::Part& part : prompt.parts)
-    out.push_back({part.raw, to_encoding(part.form), to_where(part.role), part.label,
-                   part.editable && part.form != provider::PartForm::json_name, part.joins_previous});
+  append_parts(prompt.parts, out);
 }
 
 void identity_facts(const attribution::Identity& identity, policy::Facts& facts) {

@@ -30,6 +30,16 @@ bool ends_token(std::string_view text, uint32_t end) {
   return !is_word(after) || is_digit(after) || plural || (is_lower(text[end - 1]) && is_upper(after));
 }
 
+// Inside a redaction token ("[PII:PII_PHONE_E164#k3f9a2]") words are ours and say nothing about what stands
+// beside it.
+bool in_token(std::string_view text, uint32_t begin, uint32_t end) {
+  const auto inner = [](char c) { return is_upper(c) || is_digit(c) || c == '_' || c == ':'; };
+  while (begin > 0 && end - begin < 64 && inner(text[begin - 1])) --begin;
+  while (end < text.size() && end - begin < 64 && inner(text[end])) ++end;
+  return begin > 0 && text[begin - 1] == '[' && at_or_nul(text, end) == '#' &&
+         at_or_nul(text, end + 7) == ']';
+}
+
 constexpr std::string_view kFillers[] = {"no",  "nr",  "num", "number", "is",    "was", "of",
                                          "the", "id",  "to",  "val",    "value", "n",   "my",
                                          "es",  "ist", "de",  "code",   "nbr",   "are"};
@@ -48,8 +58,10 @@ void Context::scan(std::string_view text, uint32_t begin, uint32_t end, std::vec
   for (const LiteralHit& hit : hits_) {
     const uint32_t word_end = begin + hit.end;
     const uint32_t word_begin = word_end - pack_.words[hit.id].size;
-    if (starts_token(text, word_begin) && ends_token(text, word_end))
-      words.push_back({{word_begin, word_end}, hit.id});
+    if (!starts_token(text, word_begin) || !ends_token(text, word_end) ||
+        in_token(text, word_begin, word_end))
+      continue;
+    words.push_back({{word_begin, word_end}, hit.id});
   }
 }
 

@@ -9,7 +9,6 @@
 namespace warden::classify {
 namespace {
 
-constexpr size_t kProbe = 12;  // every run of kRunMin holds an aligned block of this many
 constexpr size_t kRunMin = 24;
 constexpr size_t kRunMax = 1 << 20;
 
@@ -108,11 +107,13 @@ std::string decode_run(std::string_view run) {
   return bytes;
 }
 
-bool block_in_alphabet(std::string_view in, size_t at) {
-  for (size_t i = at; i < at + kProbe; ++i) {
-    if (base64_value(in[i]) < 0) return false;
+// Looks at a window from its end, so that most of a text of short words is never touched. Returns where the
+// next window begins; `at` itself when the whole window is in the alphabet.
+size_t next_window(std::string_view in, size_t at) {
+  for (size_t i = at + kRunMin; i-- > at;) {
+    if (base64_value(in[i]) < 0) return i + 1;
   }
-  return true;
+  return at;
 }
 
 }  // namespace
@@ -176,23 +177,20 @@ bool mostly_text(std::string_view bytes) {
 
 void find_base64_text(std::string_view in, size_t runs_max, std::vector<EncodedRun>& out) {
   out.clear();
-  for (size_t at = 0; at + kProbe <= in.size() && out.size() < runs_max;) {
-    if (!block_in_alphabet(in, at)) {
-      at += kProbe;
-      continue;
-    }
-    size_t begin = at;
-    size_t end = at + kProbe;
-    while (begin > 0 && base64_value(in[begin - 1]) >= 0) --begin;
+  for (size_t at = 0; at + kRunMin <= in.size() && out.size() < runs_max;) {
+    const size_t begin = at;
+    at = next_window(in, begin);
+    if (at != begin) continue;
+    size_t end = begin + kRunMin;
     while (end < in.size() && base64_value(in[end]) >= 0) ++end;
     const std::string_view run = in.substr(begin, end - begin);
-    if (run.size() >= kRunMin && run.size() <= kRunMax && run.size() % 4 != 1) {
+    if (run.size() <= kRunMax && run.size() % 4 != 1) {
       std::string text = decode_run(run);
       for (int pad = 0; pad < 2 && end < in.size() && in[end] == '='; ++pad) ++end;
       if (mostly_text(text))
         out.push_back({{static_cast<uint32_t>(begin), static_cast<uint32_t>(end)}, std::move(text)});
     }
-    at = (end + kProbe - 1) / kProbe * kProbe;
+    at = end;
   }
 }
 

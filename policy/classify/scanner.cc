@@ -18,6 +18,7 @@ namespace {
 constexpr uint8_t kDepthMax = 3;
 constexpr size_t kRunsMax = 64;  // encoded runs decoded per view
 constexpr size_t kSeam = 64;     // bytes on each side of a joint that a value may span
+constexpr int kMaskRounds = 3;
 constexpr size_t kSegmentMax = 1u << 31;
 
 }  // namespace
@@ -38,6 +39,7 @@ struct Scanner::State {
   };
 
   void run(std::span<const Segment> segments, const Budget& budget);
+  bool scan_masked(std::span<const Segment> segments);
   bool admit(const Segment& segment, const Budget& budget);
   View& new_view(const View* parent);
   const View* text_view(const Segment& segment);
@@ -58,6 +60,8 @@ struct Scanner::State {
   std::vector<RankedFinding> found;
   std::vector<SeamPiece> pieces;
   std::string seam;
+  std::string masked;
+  uint64_t decoded_max = 0;
   uint64_t decoded_left = 0;  // bytes that layers may still produce
   Report report;
 };
@@ -194,6 +198,35 @@ void Scanner::State::scan_seam(std::span<const Segment> segments, uint32_t secon
   }
 }
 
+// A value may only stand free once its neighbour is gone ("+49...+49..."), or have lost to a finding that
+// covers part of it. So look again with the findings masked as redaction would leave them; true when that
+// brought more.
+bool Scanner::State::scan_masked(std::span<const Segment> segments) {
+  const std::vector<RankedFinding> known = found;
+  decoded_left = decoded_max;
+  for (size_t first = 0; first < known.size();) {
+    const uint32_t index = known[first].finding.segment;
+    masked.assign(segments[index].raw);
+    size_t after = first;
+    bool any = false;
+    for (; after < known.size() && known[after].finding.segment == index; ++after) {
+      const Finding& f = known[after].finding;
+      if (f.tier == Tier::suppressed || f.end - f.begin < 2) continue;
+      std::fill(masked.begin() + f.begin, masked.begin() + f.end, 'X');  // a word, as in a token
+      masked[f.begin] = '[';
+      masked[f.end - 1] = ']';
+      any = true;
+    }
+    Segment segment = segments[index];
+    segment.raw = masked;
+    if (any) scan_segment(index, segment);
+    first = after;
+  }
+  const auto fresh = found.begin() + static_cast<ptrdiff_t>(known.size());
+  return std::any_of(fresh, found.end(),
+                     [](const RankedFinding& r) { return r.finding.tier != Tier::suppressed; });
+}
+
 bool Scanner::State::admit(const Segment& segment, const Budget& budget) {
   if (segment.raw.size() >= kSegmentMax || report.scanned_bytes + segment.raw.size() > budget.bytes_max) {
     report.status = std::max(report.status, ScanStatus::partial);
@@ -211,7 +244,7 @@ void Scanner::State::run(std::span<const Segment> segments, const Budget& budget
   scan.begin_report(budget.candidates_max);
   decoded_left = 0;
   for (const Segment& segment : segments) decoded_left += segment.raw.size();
-  decoded_left = std::min(decoded_left * 4, budget.bytes_max);
+  decoded_max = decoded_left = std::min(decoded_left * 4, budget.bytes_max);
   for (uint32_t index = 0; index < segments.size(); ++index) {
     if (!admit(segments[index], budget)) continue;
     scan_segment(index, segments[index]);
@@ -220,6 +253,10 @@ void Scanner::State::run(std::span<const Segment> segments, const Budget& budget
   if (scan.exhausted()) report.status = std::max(report.status, ScanStatus::partial);
   if (scan.failed() || !ready) report.status = ScanStatus::error;
   resolve_overlaps(found);
+  for (int round = 0, more = 1; round < kMaskRounds && more != 0; ++round) {
+    more = scan_masked(segments) ? 1 : 0;
+    resolve_overlaps(found);
+  }
   for (const RankedFinding& one : found) report.findings.push_back(one.finding);
 }
 

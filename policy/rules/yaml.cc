@@ -54,6 +54,7 @@ class Builder : public YAML::EventHandler {
     failed_ = true;
     error_ = {line, column, std::move(what)};
   }
+  [[nodiscard]] bool failed() const { return failed_; }
   std::variant<Tree, TreeError> take() {
     if (failed_) return std::move(error_);
     return std::move(root_);
@@ -139,7 +140,9 @@ std::variant<Tree, TreeError> parse_yaml(std::string_view text) {
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
+    // Two at most: at a ',' where a document should begin yaml-cpp stays in place and reports documents for
+    // ever.
+    while (!builder.failed() && parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& exception) {
     builder.refuse(exception.mark, exception.msg);

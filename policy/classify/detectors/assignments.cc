@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "agent/base/bytes.h"
 #include "policy/classify/chars.h"
 #include "policy/classify/checks.h"
+#include "policy/classify/layers.h"
 #include "policy/classify/placeholder.h"
 #include "policy/classify/tables.h"
 
@@ -15,6 +17,16 @@ namespace {
 
 constexpr size_t kNameTailMax = 24;
 constexpr size_t kValueMax = 256;
+
+// "PublicKeyToken", "public_key": not secret by name.
+bool ends_about_public(std::string_view before) {
+  while (!before.empty() && (before.back() == '_' || before.back() == '-')) before.remove_suffix(1);
+  for (const std::string_view word : {"public", "publickey", "csrf", "next", "page"}) {
+    if (before.size() >= word.size() && equals_nocase(before.substr(before.size() - word.size()), word))
+      return true;
+  }
+  return false;
+}
 
 struct Assigned {
   Extent span;
@@ -61,8 +73,11 @@ std::optional<size_t> past_operator(std::string_view text, size_t at, bool optio
     ++at;
   else if (c == '>' && at == name_end)
     ++at;  // <password>...</password>
-  else if ((c == '(' || c == ',') && (quote(next) || (next == ' ' && quote(at_or_nul(text, at + 2)))))
+  else if (c == '(' && closed == name_end && quote(next))
     ++at;  // set_password("...")
+  else if (quote(c) && at > closed && is_upper(at_or_nul(text, name_end - 1)))
+    return at;  // SQL: PASSWORD '...'
+
   else if (option && at > name_end && closed == name_end)
     return at;  // --password value
   else if (text.substr(at, 3) == "is " && at > name_end)
@@ -71,6 +86,8 @@ std::optional<size_t> past_operator(std::string_view text, size_t at, bool optio
     return std::nullopt;
   const size_t begin = at;
   while (at < text.size() && at - begin < 20 && is_blank(text[at])) ++at;
+  if (at_or_nul(text, at) == '[' && (quote(at_or_nul(text, at + 1)) || at_or_nul(text, at + 1) == '\\'))
+    ++at;  // a list of them
   return at;
 }
 
@@ -110,7 +127,10 @@ std::optional<Assigned> assigned(const Candidate& c, bool any_prefix) {
   size_t end = c.span.end;
   while (end < c.text.size() && end - c.span.end < kNameTailMax && name_char(c.text[end])) ++end;
   const std::string_view tail = c.text.substr(c.span.end, end - c.span.end);
-  if (about_secret(tail)) return std::nullopt;
+  // "passenger", "tokenizer": another word. "tokens" is the plural.
+  if (!tail.empty() && is_lower(tail.front()) && tail != "s" && is_lower(at_or_nul(c.text, c.span.end - 1)))
+    return std::nullopt;
+  if (about_secret(tail) || ends_about_public(c.text.substr(0, c.span.begin))) return std::nullopt;
   const bool option = before == '-' && at_or_nul(c.text, c.span.begin - 2) == '-' && tail.empty();
   const auto begin = past_operator(c.text, end, option);
   return begin ? value_at(c.text, *begin) : std::nullopt;
@@ -151,7 +171,11 @@ bool password(const Candidate& c, Match& match) {
   const Make make = make_of(value);
   if (kind == SecretKind::reference || make.spaces || value.find("://") != std::string_view::npos)
     return false;
-  if (!found->quoted && (looks_like_code(value) || !(make.digits || make.marks))) return false;
+  const bool constant =
+      is_upper(at_or_nul(c.text, c.span.end - 1));  // an environment variable: bare words are values
+  if (!found->quoted && (looks_like_code(value) || !(make.digits || make.marks || constant))) return false;
+  if (!found->quoted && value.find_first_of("({[$") != std::string_view::npos) return false;
+  if (!found->quoted && value.find("->") != std::string_view::npos) return false;
   if (!make.letters && !make.digits) return false;
   if (!make.digits && !make.marks && std::all_of(value.begin(), value.end(), is_upper))
     return false;  // a constant's name
@@ -213,7 +237,38 @@ bool aws_secret(const Candidate& c, Match& match) {
   return true;
 }
 
+// Authorization: Bearer TOKEN, Basic base64(user:password) (RFC 6750, RFC 7617).
+bool bearer(const Candidate& c, Match& match) {
+  if (is_word(at_or_nul(c.text, c.span.begin - 1))) return false;
+  size_t end = c.span.end;
+  while (end < c.text.size() && end - c.span.end < 4096 &&
+         (is_alnum(c.text[end]) || std::string_view("-._~+/=").find(c.text[end]) != std::string_view::npos))
+    ++end;
+  const std::string_view value = c.text.substr(c.span.end, end - c.span.end);
+  const bool basic = lower(c.text[c.span.begin + 1]) == 'a';
+  if (basic) {
+    const auto decoded = from_base64(value);
+    if (!decoded || decoded->find(':') == std::string::npos || !mostly_text(*decoded)) return false;
+  } else if (!random_looking(value)) {
+    return false;
+  }
+  match.span = {c.span.end, static_cast<uint32_t>(end)};
+  match.tier = is_filler(value) ? Tier::suppressed : Tier::asserted;
+  match.confidence = basic ? 90 : 80;
+  return true;
+}
+
 constexpr Detector kRows[] = {
+    {"secret.basic_bearer",
+     "secret",
+     Trigger::literal,
+     bearer,
+     0,
+     {},
+     "Bearer |bearer |BEARER |Basic |basic ",
+     {},
+     0,
+     0},
     {"secret.aws_secret",
      "secret",
      Trigger::keyword,
@@ -242,7 +297,8 @@ constexpr Detector kRows[] = {
      generic,
      0,
      "token|secret|api key|access key|auth key|private key|client secret|app secret|app "
-     "key|credential|credentials|authorization|bearer",
+     "key|credential|credentials|authorization|consumer key|consumer secret|application key|application "
+     "secret|oauth signature",
      {},
      {},
      0,

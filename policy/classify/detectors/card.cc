@@ -43,7 +43,10 @@ bool spelled_out(std::span<const uint8_t> groups) {
 
 // A neighbour of a card's own group size is the next column of a table of numbers.
 bool in_columns(const Candidate& c) {
-  return c.groups.size() > 1 && ((c.before == c.groups.front()) || (c.after == c.groups.back()));
+  if (c.groups.size() == 1) return false;
+  // "DE66 6573 2785 ...": the group before ends a token with letters, so these are the token's own groups.
+  const bool in_token = c.before > 0 && is_alpha(at_or_nul(c.text, c.span.begin - 2 - c.before));
+  return in_token || c.before == c.groups.front() || c.after == c.groups.back();
 }
 
 bool stands_alone(const Candidate& c) {

@@ -70,7 +70,9 @@ bool email(const Candidate& c, Match& match) {
   while (begin > 0 && at - begin < kLocalMax && local_char(c.text[begin - 1])) --begin;
   // Quotes, slashes and assignment signs around the address are punctuation of the carrier.
   for (uint32_t i = begin; i < at; ++i) {
-    if (std::string_view("='/`?&|{}!#$*^").find(c.text[i]) != std::string_view::npos) begin = i + 1;
+    const bool inside_name = c.text[i] == '\'' && i > begin && is_word(c.text[i - 1]);  // o'neill
+    if (!inside_name && std::string_view("='/`?&|{}!#$*^").find(c.text[i]) != std::string_view::npos)
+      begin = i + 1;
   }
   while (begin < at && (c.text[begin] == '.' || c.text[begin] == '-' || c.text[begin] == '\'')) ++begin;
   if (begin == at || c.text[at - 1] == '.') return false;

@@ -131,6 +131,10 @@ bool url_userinfo(const Candidate& c, Match& match) {
   match.span = {c.span.end + static_cast<uint32_t>(colon) + 1, c.span.end + static_cast<uint32_t>(at)};
   match.tier = named || kind == SecretKind::placeholder ? Tier::suppressed : Tier::validated;
   match.confidence = 92;
+  if (password.size() < 3 || rest.substr(0, colon) == password) {  // a default login
+    match.tier = std::min(match.tier, Tier::asserted);
+    match.confidence = 60;
+  }
   return true;
 }
 

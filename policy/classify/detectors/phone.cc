@@ -102,8 +102,10 @@ uint8_t nanp_form(const Candidate& c) {
   const bool one = c.digits.size() == 11 && c.digits[0] == '1';
   if (c.digits.size() != 10 && !one) return 0;
   if (!nanp_valid(c.digits.substr(one ? 1 : 0))) return 0;
+  const size_t area =
+      one ? c.text.find('(', c.span.begin) + 1 : c.span.begin;  // "(212) 555...", "1 (212) 555..."
   const bool bracket =
-      at_or_nul(c.text, c.span.begin - 1) == '(' || c.text.find('(', c.span.begin) < c.span.end;
+      area > 0 && area < c.span.end && c.text[area - 1] == '(' && at_or_nul(c.text, area + 3) == ')';
   const bool shape = one ? grouped(c, {1, 3, 3, 4}) : grouped(c, {3, 3, 4});
   if (!shape) return 0;
   if (bracket) return 80;
@@ -143,11 +145,12 @@ bool national(const Candidate& c, Match& match) {
   return true;
 }
 
-// Any digits that a label calls a telephone number: the plans of all countries have 4 to 13 national digits.
+// Any digits that a label calls a telephone number: the plans of all countries together have 4 to 13
+// national digits; four are as often an extension.
 bool labelled(const Candidate& c, Match& match) {
   if (!outside_token(c) || c.groups.size() > 7) return false;
   match.span.begin = number_begin(c, c.span.begin);
-  match.tier = c.digits.size() >= 7 ? Tier::validated : Tier::asserted;
+  match.tier = c.digits.size() >= 5 ? Tier::validated : Tier::asserted;
   if (all_same(c.digits) || (c.digits.size() == 10 && nanp_fiction(c.digits))) match.tier = Tier::suppressed;
   return true;
 }
@@ -161,10 +164,25 @@ constexpr std::string_view kLabels =
     "téléphone|telefoon|cellulare|gsm|tlf|"
     "telefonszám|puhelin|telefonnr|電話|电话|전화|телефон";
 
+// Four to six digits are many things; only these words make them a telephone number.
+constexpr std::string_view kStrictLabels =
+    "phone|phone number|phone no|telephone|telephone number|tel|tel "
+    "no|telefon|telefonnummer|telefono|teléfono|telefone|téléphone|telefoon";
+
 constexpr Detector kRows[] = {
     {"pii.phone_e164", "pii.contact", Trigger::number, e164, lengths(7, 15), kLabels, {}, {}, 97, 99},
     {"pii.phone_national", "pii.contact", Trigger::number, national, lengths(8, 12), kLabels, {}, {}, 85, 95},
-    {"pii.phone_national", "pii.contact", Trigger::number, labelled, lengths(4, 14), kLabels, {}, {}, 0, 85},
+    {"pii.phone_national", "pii.contact", Trigger::number, labelled, lengths(7, 14), kLabels, {}, {}, 0, 85},
+    {"pii.phone_national",
+     "pii.contact",
+     Trigger::number,
+     labelled,
+     lengths(4, 6),
+     kStrictLabels,
+     {},
+     {},
+     0,
+     75},
 };
 
 }  // namespace

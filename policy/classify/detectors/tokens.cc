@@ -47,6 +47,7 @@ bool crc_base62(std::string_view payload, std::string_view check) {
   return check == std::string_view(want.data(), want.size());
 }
 
+// 30 random characters and the checksum of them; npm uses the same scheme.
 bool github(const Candidate& c, Match& match) {
   const std::string_view body = body_of(c, alnum, 36);
   if (body.size() != 36) return false;
@@ -149,6 +150,7 @@ constexpr Detector kRows[] = {
      {},
      80,
      85},
+    {"secret.npm", "secret", Trigger::literal, github, 0, "npm|npm token", "npm_", {}, 80, 85},
     {"secret.github_fine", "secret", Trigger::literal, github_fine, 0, {}, "github_pat_", {}, 0, 0},
     {"secret.gitlab",
      "secret",

@@ -29,7 +29,6 @@ bool ssn(const Candidate& c, Match& match) {
   if (area == 0 || area == 666 || area >= 900) return false;
   if (c.digits.substr(3, 2) == "00" || c.digits.substr(5) == "0000") return false;
   if (all_same(c.digits) || sequential(c.digits)) match.tier = Tier::suppressed;
-  // 987-65-4320 to 4329 were reserved for advertising; their area is excluded above anyway.
   if (form == Form::formatted) match.confidence = c.separator == '-' ? 80 : 55;
   return true;
 }
@@ -41,6 +40,7 @@ bool itin(const Candidate& c, Match& match) {
   const bool valid = (group >= 50 && group <= 65) || (group >= 70 && group <= 88) ||
                      (group >= 90 && group <= 92) || (group >= 94 && group <= 99);
   if (!valid || all_same(c.digits)) return false;
+  if (c.digits.starts_with("98765432")) match.tier = Tier::suppressed;  // 987-65-4320 to 4329: for advertising only
   if (form == Form::formatted) match.confidence = c.separator == '-' ? 75 : 50;
   return true;
 }

@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
     }
     return false;
   };
-  if (argc > 1 && std::strcmp(argv[1], "classify") == 0) return warden::run_classify({has("--jsonl"), has("--explain"), {}});
+  if (argc > 1 && std::strcmp(argv[1], "classify") == 0)
+    return warden::run_classify({has("--jsonl"), has("--explain"), {}});
   if (argc > 1 && std::strcmp(argv[1], "redact") == 0) return warden::run_redact({has("--jsonl"), {}, {}});
   std::cerr << "use: classify_cli classify [--jsonl] [--explain] | redact [--jsonl]\n";
   return 2;

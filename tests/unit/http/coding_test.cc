@@ -36,7 +36,8 @@ std::string sample() {
 
 class EachCoding : public testing::TestWithParam<Coding> {};
 INSTANTIATE_TEST_SUITE_P(All, EachCoding,
-                         testing::Values(Coding::identity, Coding::gzip, Coding::deflate, Coding::br, Coding::zstd));
+                         testing::Values(Coding::identity, Coding::gzip, Coding::deflate, Coding::br,
+                                         Coding::zstd));
 class EachCompression : public testing::TestWithParam<Coding> {};
 INSTANTIATE_TEST_SUITE_P(All, EachCompression,
                          testing::Values(Coding::gzip, Coding::deflate, Coding::br, Coding::zstd));
@@ -95,8 +96,10 @@ TEST(Coding, SeesCorruption) {
 }
 
 TEST(Coding, ReadsGzipOfSeveralMembersAndZstdOfSeveralFrames) {
-  EXPECT_EQ(decode(Coding::gzip, encode(Coding::gzip, "one ") + encode(Coding::gzip, "two"), 100, 3).bytes, "one two");
-  EXPECT_EQ(decode(Coding::zstd, encode(Coding::zstd, "one ") + encode(Coding::zstd, "two"), 100, 3).bytes, "one two");
+  EXPECT_EQ(decode(Coding::gzip, encode(Coding::gzip, "one ") + encode(Coding::gzip, "two"), 100, 3).bytes,
+            "one two");
+  EXPECT_EQ(decode(Coding::zstd, encode(Coding::zstd, "one ") + encode(Coding::zstd, "two"), 100, 3).bytes,
+            "one two");
   EXPECT_EQ(decode(Coding::deflate, encode(Coding::deflate, "one") + encode(Coding::deflate, "two")).error,
             CodingError::trailing_data);
 }

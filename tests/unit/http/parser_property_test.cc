@@ -14,17 +14,25 @@ using Sizes = std::vector<size_t>;
 std::string arbitrary_message() {
   static const std::vector<std::string> kStarts = {"GET / HTTP/1.1\r\n", "POST /v1/x?y HTTP/1.1\r\n",
                                                    "PUT / HTTP/1.0\r\n", "GET / HTTP/1.1\n"};
-  static const std::vector<std::string> kHeaders = {
-      "Host: x\r\n",  "Content-Length: 12\r\n", "Transfer-Encoding: chunked\r\n", "A: b\r\n",
-      "A : b\r\n",    " folded\r\n",            "Connection: close\r\n",          "B:\r\n",
-      "C: d\re\r\n",  "Expect: 100-continue\r\n"};
-  static const std::vector<std::string> kBodies = {"hello, world", "5\r\nhello\r\n", "0\r\n\r\n", "a;x=y\r\n0123456789\r\n",
-                                                   "0\r\nT: v\r\n\r\n", "\r\n", "\n", "GET / HTTP/1.1\r\n"};
+  static const std::vector<std::string> kHeaders = {"Host: x\r\n",
+                                                    "Content-Length: 12\r\n",
+                                                    "Transfer-Encoding: chunked\r\n",
+                                                    "A: b\r\n",
+                                                    "A : b\r\n",
+                                                    " folded\r\n",
+                                                    "Connection: close\r\n",
+                                                    "B:\r\n",
+                                                    "C: d\re\r\n",
+                                                    "Expect: 100-continue\r\n"};
+  static const std::vector<std::string> kBodies = {
+      "hello, world",      "5\r\nhello\r\n", "0\r\n\r\n", "a;x=y\r\n0123456789\r\n",
+      "0\r\nT: v\r\n\r\n", "\r\n",           "\n",        "GET / HTTP/1.1\r\n"};
   std::string message = *rc::gen::elementOf(kStarts) + "Host: y\r\n";
   for (const size_t i : *rc::gen::container<Sizes>(rc::gen::inRange<size_t>(1, kHeaders.size())))
     message += kHeaders[i];
   message += "\r\n";
-  for (const size_t i : *rc::gen::container<Sizes>(rc::gen::inRange<size_t>(0, kBodies.size()))) message += kBodies[i];
+  for (const size_t i : *rc::gen::container<Sizes>(rc::gen::inRange<size_t>(0, kBodies.size())))
+    message += kBodies[i];
   return message;
 }
 

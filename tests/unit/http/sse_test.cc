@@ -43,8 +43,8 @@ TEST(Sse, DropsWhatIsTooLargeAndGoesOn) {
 
 TEST(Sse, TheCutDoesNotMatter) {
   EXPECT_TRUE(rc::check([] {
-    const auto bytes = *rc::gen::container<std::string>(
-        rc::gen::elementOf(std::string("\n\n\r:  dataevent x")));
+    const auto bytes =
+        *rc::gen::container<std::string>(rc::gen::elementOf(std::string("\n\n\r:  dataevent x")));
     const auto piece = *rc::gen::inRange<size_t>(1, 9);
     const auto bound = *rc::gen::inRange<size_t>(5, 60);
     RC_ASSERT(read(bytes, piece, bound) == read(bytes, 1 << 20, bound));

@@ -119,6 +119,12 @@ TEST(Bundle, FilesOfAFolderAreOneBundle) {
               testing::HasSubstr("dir/20.yaml:6:11: metadata stands in more than one file"));
 }
 
+// yaml-cpp 0.7 by itself never comes back from the first three.
+TEST(Bundle, MisplacedPunctuationEnds) {
+  for (const char* text : {",", "#\n,", ",a", "]", "}", "a: b\n]\n", "{a: b}}", "? ]", "- ]\n- }"})
+    EXPECT_NE(error_of(text), "none") << text;
+}
+
 TEST(Bundle, HostileFilesAreBounded) {
   EXPECT_THAT(error_of(std::string(2 << 20, 'a')), testing::HasSubstr("more than 1048576 bytes"));
   EXPECT_THAT(error_of(std::string(5000, '[')), testing::HasSubstr("policy.yaml:1:"));

@@ -44,15 +44,18 @@ TEST(AnthropicMessages, ReadsWhatDecidesAndTheRoles) {
 TEST(AnthropicMessages, LeavesSignedPartsAloneAndJoinsText) {
   const auto prompt = read_post("anthropic", "/v1/messages", kMessages);
   ASSERT_TRUE(prompt);
-  for (const std::string_view sealed : {"hm", "sig", "sealed"}) EXPECT_FALSE(part_of(*prompt, sealed)->editable) << sealed;
-  for (const std::string_view open : {"ok", "DE00", "r1", "sys1"}) EXPECT_TRUE(part_of(*prompt, open)->editable) << open;
+  for (const std::string_view sealed : {"hm", "sig", "sealed"})
+    EXPECT_FALSE(part_of(*prompt, sealed)->editable) << sealed;
+  for (const std::string_view open : {"ok", "DE00", "r1", "sys1"})
+    EXPECT_TRUE(part_of(*prompt, open)->editable) << open;
   EXPECT_TRUE(part_of(*prompt, "sys2")->joins_previous);
   EXPECT_TRUE(part_of(*prompt, "r2")->joins_previous);
   EXPECT_FALSE(part_of(*prompt, "r1")->joins_previous);
 }
 
 TEST(AnthropicMessages, CountsTokensAndListsModels) {
-  const auto count = read_post("anthropic", "/v1/messages/count_tokens", R"({"messages":[{"role":"user","content":"c"}]})");
+  const auto count =
+      read_post("anthropic", "/v1/messages/count_tokens", R"({"messages":[{"role":"user","content":"c"}]})");
   ASSERT_TRUE(count);
   EXPECT_EQ(count->operation, "messages.count_tokens");
   const auto models = find_dialect("anthropic")->read({"GET", "/v1/models", "limit=5", ""}, "");

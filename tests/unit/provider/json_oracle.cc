@@ -89,10 +89,18 @@ std::optional<JsonEvents> read_by_walk(std::string_view json) {
         events.push_back(raw);
         open.emplace_back(node.end, node.kind == NodeKind::object ? "}" : "]");
         break;
-      case NodeKind::string: events.push_back("s:" + decode_json(node.raw)); break;
-      case NodeKind::number: events.push_back("n:" + raw); break;
-      case NodeKind::boolean: events.push_back("b:" + raw); break;
-      case NodeKind::null: events.emplace_back("0"); break;
+      case NodeKind::string:
+        events.push_back("s:" + decode_json(node.raw));
+        break;
+      case NodeKind::number:
+        events.push_back("n:" + raw);
+        break;
+      case NodeKind::boolean:
+        events.push_back("b:" + raw);
+        break;
+      case NodeKind::null:
+        events.emplace_back("0");
+        break;
     }
   }
   return events;

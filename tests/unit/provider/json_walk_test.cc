@@ -12,26 +12,55 @@ namespace warden::provider {
 namespace {
 
 std::string arbitrary_text() {
-  static const std::vector<std::string> kPieces = {
-      "a",      "text of more than eight bytes", "\\n",   "\\\"",        "\\\\", "\\/", "\\u0041", "\\u00e9", "\\u20AC",
-      "\\ud83d\\ude00", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", " ",    "{",   ",",       "\\u0000", "\x7f"};
-  static const std::vector<std::string> kBad = {"\\ud800",  "\\udc00", "\\ud800\\u0041", "\xff",         "\xc0\x80",
-                                                "\xed\xa0\x80", "\\x",     "\\u12",          "\n",           "\x01",
-                                                "\xf4\x90\x80\x80", "\xe2\x82", "\xf8\x88\x80\x80\x80"};
+  static const std::vector<std::string> kPieces = {"a",
+                                                   "text of more than eight bytes",
+                                                   "\\n",
+                                                   "\\\"",
+                                                   "\\\\",
+                                                   "\\/",
+                                                   "\\u0041",
+                                                   "\\u00e9",
+                                                   "\\u20AC",
+                                                   "\\ud83d\\ude00",
+                                                   "\xc3\xa9",
+                                                   "\xe2\x82\xac",
+                                                   "\xf0\x9f\x98\x80",
+                                                   " ",
+                                                   "{",
+                                                   ",",
+                                                   "\\u0000",
+                                                   "\x7f"};
+  static const std::vector<std::string> kBad = {"\\ud800",
+                                                "\\udc00",
+                                                "\\ud800\\u0041",
+                                                "\xff",
+                                                "\xc0\x80",
+                                                "\xed\xa0\x80",
+                                                "\\x",
+                                                "\\u12",
+                                                "\n",
+                                                "\x01",
+                                                "\xf4\x90\x80\x80",
+                                                "\xe2\x82",
+                                                "\xf8\x88\x80\x80\x80"};
   std::string out = "\"";
-  for (const std::string& piece : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kPieces))) out += piece;
+  for (const std::string& piece : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kPieces)))
+    out += piece;
   if (*rc::gen::inRange(0, 40) == 0) out += *rc::gen::elementOf(kBad);
   return out + "\"";
 }
 
 std::string arbitrary_value(int depth) {
-  static const std::vector<std::string> kScalars = {"0", "-0", "1", "-12.5e+3", "1E9", "123456789012345678901234567890",
-                                                    "true", "false", "null", "0.1", "01", "1.", "+1", ".5", "-", "1e"};
+  static const std::vector<std::string> kScalars = {
+      "0",    "-0",    "1",    "-12.5e+3", "1E9", "123456789012345678901234567890",
+      "true", "false", "null", "0.1",      "01",  "1.",
+      "+1",   ".5",    "-",    "1e"};
   static const std::vector<std::string> kBlanks = {"", "", " ", "\n\t", "\r"};
   const auto blank = [] { return *rc::gen::elementOf(kBlanks); };
   const int choice = *rc::gen::inRange(0, depth > 3 ? 4 : 10);
   if (choice < 2) return arbitrary_text();
-  if (choice < 4) return kScalars[*rc::gen::inRange<size_t>(0, *rc::gen::inRange(0, 30) == 0 ? kScalars.size() : 10)];
+  if (choice < 4)
+    return kScalars[*rc::gen::inRange<size_t>(0, *rc::gen::inRange(0, 30) == 0 ? kScalars.size() : 10)];
   const bool object = choice < 7;
   std::string out = object ? "{" : "[";
   const int count = *rc::gen::inRange(0, 4);
@@ -60,9 +89,15 @@ TEST(JsonWalk, AgreesWithBoostOnDamagedTexts) {
     std::string json = arbitrary_value(0);
     const auto at = *rc::gen::inRange<size_t>(0, json.size() + 1);
     switch (*rc::gen::inRange(0, 3)) {
-      case 0: json.insert(at, 1, *rc::gen::elementOf(std::string("{}[],:\"\\ue0- tfn\x80\xc3\x1f"))); break;
-      case 1: json.erase(at, 1); break;
-      default: json.resize(at); break;
+      case 0:
+        json.insert(at, 1, *rc::gen::elementOf(std::string("{}[],:\"\\ue0- tfn\x80\xc3\x1f")));
+        break;
+      case 1:
+        json.erase(at, 1);
+        break;
+      default:
+        json.resize(at);
+        break;
     }
     agree(json);
   }));
