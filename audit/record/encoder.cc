@@ -95,7 +95,7 @@ Result<void, EncodeError> Encoder::encode(std::span<const FieldValue> fields, st
   for (size_t elements_max = kElementsMax;; elements_max /= 2) {
     leaf.clear();
     disclosures.resize(before);
-    write_object(top_, elements_max, leaf, disclosures);
+    if (!write_object(top_, elements_max, leaf, disclosures)) leaf = "{}";
     if (leaf.size() <= kLeafBytesMax) return {};
     if (elements_max == 0) return fail(EncodeError::too_large);
   }
