@@ -115,7 +115,7 @@ func checkLeaf(leaf []byte, index int) {
 	must(encoder.Encode(value), "encode")
 	check(bytes.Equal(bytes.TrimSuffix(again.Bytes(), []byte("\n")), leaf), "leaf "+string(leaf)+" is canonical")
 	check(value["seq"].(json.Number).String() == strconv.Itoa(index), "seq is the index")
-	for _, secret := range []string{"alice", "/usr/bin/curl", "bob@example.com", "caf"} {
+	for _, secret := range []string{"alice", "/usr/bin/curl", "bob@example.com", "caf\u00e9"} {
 		check(!bytes.Contains(leaf, []byte(secret)), "personal data in a leaf: "+secret)
 	}
 }

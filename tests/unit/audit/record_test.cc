@@ -122,6 +122,10 @@ TEST(Encoder, CutsArraysAndStaysBelowTheLimit) {
   EXPECT_EQ(find(cut, "cls.truncated"), "true");
 }
 
+TEST(Encoder, NoFieldsAreAnEmptyObject) {
+  EXPECT_EQ(encoded(Draft()), "{}");
+}
+
 TEST(Encoder, RefusesAWrongType) {
   Encoder encoder;
   Draft draft;
