@@ -8,8 +8,6 @@
 namespace warden::app {
 namespace {
 
-constexpr uint64_t kNobodyWaits = 0;
-
 RecordFault to_fault(audit::StoreError error) {
   switch (error) {
     case audit::StoreError::spool_full: return RecordFault::spool_full;
@@ -46,28 +44,30 @@ Result<std::unique_ptr<Recorder>, audit::StoreError> Recorder::open(boost::asio:
   return recorder;
 }
 
-void Recorder::decide(audit::Draft draft, Reply reply) {
+bool Recorder::submit(audit::Draft draft, Reply reply) {
   const uint64_t token = next_++;
+  const audit::Kind kind = draft.kind();
   if (writer_ == nullptr || !writer_->submit(token, std::move(draft))) {
     metrics_.count("audit_failures_total|queue_full");
-    return reply(writer_ == nullptr ? RecordFault::not_durable : RecordFault::overloaded);
+    return false;
   }
-  waiting_.emplace(token, std::move(reply));
+  submitted_.emplace(token, Submitted{kind, std::move(reply)});
+  return true;
 }
 
-void Recorder::note(audit::Draft draft) {
-  if (writer_ == nullptr || !writer_->submit(kNobodyWaits, std::move(draft)))
-    metrics_.count("audit_failures_total|queue_full");
+void Recorder::decide(audit::Draft draft, Reply reply) {
+  if (!submit(std::move(draft), reply)) reply(writer_ == nullptr ? RecordFault::not_durable : RecordFault::overloaded);
 }
+
+void Recorder::note(audit::Draft draft) { (void)submit(std::move(draft), {}); }
 
 void Recorder::committed(const std::vector<audit::Committed>& group) {
   for (const audit::Committed& one : group) {
-    if (one.seq)
-      ++recorded_;
-    else
-      metrics_.count("audit_failures_total|" + std::string(word(one.seq.error().code)));
-    auto node = waiting_.extract(one.token);
-    if (node) node.mapped()(one.seq ? RecordFault::none : to_fault(one.seq.error().code));
+    auto node = submitted_.extract(one.token);
+    if (one.seq) ++recorded_;
+    if (node && one.seq) metrics_.count("audit_records_total|" + std::string(audit::name(node.mapped().kind)));
+    if (!one.seq) metrics_.count("audit_failures_total|" + std::string(word(one.seq.error().code)));
+    if (node && node.mapped().reply) node.mapped().reply(one.seq ? RecordFault::none : to_fault(one.seq.error().code));
   }
   if (writer_ != nullptr) metrics_.observe_commit_seconds(static_cast<double>(writer_->status().last_commit_us) / 1e6);
 }

@@ -29,12 +29,17 @@ class Recorder {
 
  private:
   Recorder(boost::asio::io_context& io, Metrics& metrics) : io_(io), metrics_(metrics) {}
+  bool submit(audit::Draft draft, Reply reply);
   void committed(const std::vector<audit::Committed>& group);
 
   boost::asio::io_context& io_;
   Metrics& metrics_;
   std::unique_ptr<audit::Writer> writer_;
-  std::unordered_map<uint64_t, Reply> waiting_;
+  struct Submitted {
+    audit::Kind kind;
+    Reply reply;  // empty: nobody waits
+  };
+  std::unordered_map<uint64_t, Submitted> submitted_;
   uint64_t next_ = 1;
   uint64_t recorded_ = 0;
 };

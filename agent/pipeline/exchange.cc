@@ -131,6 +131,11 @@ asio::awaitable<bool> run_exchange(Connection& connection) {
   const provider::Prompt empty;
   const provider::Prompt& known = prompt ? *prompt : empty;
   request_facts(*connection.service, known, request.body.size(), connection.facts);
+  time_facts(wall_us(), connection.facts);
+  if (!record.credential().fingerprint.empty())
+    connection.facts.set("destination.credential", record.credential().fingerprint);
+  else
+    connection.facts.set("destination.credential", policy::Absent{});
   clock.done(Stage::parse);
 
   Decided decided;

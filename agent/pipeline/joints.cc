@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <unordered_map>
 
+#include "agent/base/clock.h"
 #include "agent/base/digest.h"
 #include "audit/record/schema.h"
 
@@ -132,7 +134,6 @@ void to_segments(const provider::Prompt& prompt, const http::Head& head, const p
 void identity_facts(const attribution::Identity& identity, policy::Facts& facts) {
   facts.set("identity.user", to_fact(identity.user));
   facts.set("identity.uid", int64_t{identity.uid});
-  facts.set("identity.gid", int64_t{identity.gid});
   facts.set("identity.group", to_fact(identity.groups));
   facts.set("identity.loginuid", to_fact(identity.loginuid));
   facts.set("identity.person", to_fact(identity.person));
@@ -141,10 +142,8 @@ void identity_facts(const attribution::Identity& identity, policy::Facts& facts)
   facts.set("identity.argv", to_fact(identity.argv));
   facts.set("identity.ancestor", executables(identity.ancestry));
   facts.set("identity.unit", to_fact(identity.unit));
-  facts.set("identity.container.id", to_fact(identity.container_id));
   facts.set("identity.container.image", to_fact(identity.container_image));
   facts.set("identity.pod.namespace", to_fact(identity.pod_namespace));
-  facts.set("identity.pod.name", to_fact(identity.pod_name));
   facts.set("identity.pod.service_account", to_fact(identity.pod_service_account));
 }
 
@@ -207,6 +206,17 @@ void request_facts(const provider::Service& service, const provider::Prompt& pro
   facts.set("request.stream", prompt.stream);
   facts.set("request.tools", prompt.tools);
   facts.set("request.max_tokens", prompt.max_tokens ? policy::Fact(*prompt.max_tokens) : policy::Fact(policy::Absent{}));
+}
+
+void time_facts(int64_t wall_us, policy::Facts& facts) {
+  constexpr std::array<std::string_view, 7> kDays = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+  const time_t seconds = static_cast<time_t>(wall_us / 1'000'000);
+  tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  facts.set("time.date", rfc3339(wall_us).substr(0, 10));
+  facts.set("time.weekday", std::string(kDays[static_cast<size_t>(utc.tm_wday)]));
+  facts.set("time.hour", int64_t{utc.tm_hour});
+  facts.set("time.minute", int64_t{utc.tm_min});
 }
 
 void data_facts(const classify::Report& report, std::span<const classify::Segment> segments, policy::Facts& facts,

@@ -30,6 +30,8 @@ void identity_facts(const attribution::Identity& identity, policy::Facts& facts)
 // provider → policy: once per request, over the last request's.
 void request_facts(const provider::Service& service, const provider::Prompt& prompt, uint64_t body_bytes,
                    policy::Facts& facts);
+// The clock's part (UTC), since policy itself has none.
+void time_facts(int64_t wall_us, policy::Facts& facts);
 // classify → policy: findings that policy cannot tell apart become one row. `row_of[i]` is finding i's row.
 void data_facts(const classify::Report& report, std::span<const classify::Segment> segments, policy::Facts& facts,
                 std::vector<size_t>& row_of);
@@ -39,7 +41,7 @@ void identity_fields(const attribution::Identity& identity, audit::Draft& draft)
 
 // The application's credential: kind and keyed fingerprint, never the credential itself.
 struct Credential {
-  std::string kind;         // "bearer", "api_key", "none"
+  std::string kind = "none";  // "bearer", "api_key", "none"
   std::string fingerprint;  // 16 hex digits
 };
 Credential credential(const http::Head& head, const provider::Service& service, std::string_view key);

@@ -71,6 +71,8 @@ ExchangeRecord::ExchangeRecord(const Connection& connection, std::string req)
     : connection_(connection), req_(std::move(req)) {
   decision_.set(Field::req, req_);
   destination_fields(connection, decision_);
+  if (connection.request.parser.head_complete())
+    credential_ = pipeline::credential(connection.request.head(), *connection.service, connection.services.credential_key);
 }
 
 void ExchangeRecord::classified(const classify::Report& report, std::span<const classify::Segment> segments) {
@@ -99,10 +101,6 @@ void ExchangeRecord::not_classified() { decision_.set(Field::cls_status, std::st
 void ExchangeRecord::decided(const provider::Prompt& prompt, const policy::Verdict& verdict,
                              std::span<const classify::Edit> edits, int64_t us) {
   const Services& services = connection_.services;
-  if (connection_.request.parser.head_complete())
-    credential_ = pipeline::credential(connection_.request.head(), *connection_.service, services.credential_key);
-  else
-    credential_ = {"none", {}};
   decision_.set(Field::cred_kind, credential_.kind);
   if (!credential_.fingerprint.empty()) decision_.set(Field::cred_fp, credential_.fingerprint);
   if (!prompt.operation.empty()) decision_.set(Field::llm_op, std::string(prompt.operation));
