@@ -5,6 +5,7 @@ else, meet the real peer's certificate, and the agent counts no connection."""
 import json
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from rig import Report, Stage, check, equal, samples  # noqa: E402
@@ -32,6 +33,7 @@ with Stage("untouched") as stage, Report("untouched") as report:
 
     def seen():
         """All that the agent and the kernel half count of connections."""
+        time.sleep(1.3)  # workers report their counters once a second
         status = agent.json("status")[0]
         guard = {name: status["guard"][name] for name in ("redirected", "refused")}
         return agent.metric("connections_total"), len(agent.records("decision")) + len(agent.records("flow")), status["flows"], guard
@@ -67,8 +69,8 @@ with Stage("untouched") as stage, Report("untouched") as report:
     with report.case("bpftool: our programs hang on the guarded cgroup alone"):
         def attached(cgroup):
             done = run(["bpftool", "-j", "cgroup", "show", cgroup.path])
-            return sorted({program.get("attach_type") for program in json.loads(done.stdout or b"[]") or []})
-        check(any("connect4" in (kind or "") for kind in attached(stage.guarded)), f"guarded has {attached(stage.guarded)}")
+            return sorted({program.get("attach_type") for program in json.loads(done.stdout.strip() or b"[]") or []})
+        check(any("inet4_connect" in (kind or "") for kind in attached(stage.guarded)), f"guarded has {attached(stage.guarded)}")
         equal(attached(stage.outside), [], "programs on the cgroup outside")
         equal(attached(stage.base), [], "programs on the parent cgroup")
     with report.case("after `down` nothing is attached or pinned"):

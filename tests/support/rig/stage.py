@@ -24,8 +24,9 @@ class Stage:
     worker_user = "ew-proxy"
     users = {"ew-alice": 61001, "ew-bob": 61002, "ew-carol": 61003, "ew-proxy": 61900}
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, slices=False):
+        """`slices`: the guarded cgroup stands where systemd keeps units, so that units made in it are believed."""
+        self.name, self.slices = name, slices
         self.daemons, self.doubles, self.cleanups = [], [], []
         self.count = 0
 
@@ -38,8 +39,10 @@ class Stage:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         # A loopback block of the suite's own, so that two runs at the same time do not meet.
         self.block = f"127.{random.randint(64, 120)}.{random.randint(1, 250)}"
-        self.base = Cgroup(cgroup2_mount() / f"egresswarden-test-{self.name}-{os.getpid()}")
-        self.guarded, self.outside = self.base.child("guarded"), self.base.child("outside")
+        suffix = ".slice" if self.slices else ""
+        self.made_system_slice = self.slices and not (cgroup2_mount() / "system.slice").exists()
+        self.base = Cgroup(cgroup2_mount() / ("system.slice" if self.slices else "") / f"egresswarden-test-{self.name}-{os.getpid()}{suffix}")
+        self.guarded, self.outside = self.base.child(f"guarded{suffix}"), self.base.child(f"outside{suffix}")
         self.bpffs = namespace.private_bpffs(self.folder)
         namespace.add_users(self.folder, self.users)
         namespace.private_trust_store(self.folder)
@@ -106,6 +109,8 @@ class Stage:
         for double in self.doubles:
             double.end()
         self.base.remove()
+        if self.made_system_slice:
+            self.base.path.parent.rmdir()
         if os.environ.get("WARDEN_KEEP"):
             print(f"kept: {folder}", file=sys.stderr)
             return

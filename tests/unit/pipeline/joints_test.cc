@@ -46,7 +46,9 @@ TEST(Joints, HostMustNameTheConnectionsOwnService) {
 TEST(Joints, EditsLandWhereTheirSegmentsStand) {
   const std::string body = R"({"a":"one 123 two","b":"456"})";
   const std::string_view view = body;
-  const std::vector<classify::Segment> segments = {{view.substr(6, 11)}, {view.substr(24, 3)}};
+  std::vector<classify::Segment> segments(2);
+  segments[0].raw = view.substr(6, 11);
+  segments[1].raw = view.substr(24, 3);
   std::vector<classify::Edit> edits(2);
   edits[0] = {1, 0, 3, "[B]", "pii", "x"};
   edits[1] = {0, 4, 7, "[A]", "pii", "x"};
