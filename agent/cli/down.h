@@ -11,6 +11,9 @@ namespace warden::cli {
 
 struct DownOptions {
   std::string config = kAgentConfigPath;
+  bool force = false;  // even while an agent runs
+  bool purge = false;  // the log, the keys and the authority too
+  bool json = false;
 };
 int run_down(const DownOptions& options);
 

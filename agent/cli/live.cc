@@ -137,10 +137,4 @@ int run_inventory(const InventoryOptions& options) {
                   show);
 }
 
-int run_trust(const TrustOptions& options) {
-  json::object question{{"cmd", "trust"}, {"action", options.action}};
-  if (options.pid != 0) question["pid"] = options.pid;
-  return converse(options.config, question, options.json, show);
-}
-
 }  // namespace warden::cli

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands that ask the running agent: status, observe, inventory, trust, down. Each returns the exit code: 0
-// ok, 1 the agent says no, 2 wrong use or no agent.
+// Commands that ask the running agent: status, observe, inventory. Each returns the exit code: 0 ok, 1 the
+// answer is no (status: the agent is not ready or cannot record), 2 wrong use or no agent.
 #pragma once
 
 #include <string>
@@ -30,13 +30,5 @@ struct InventoryOptions {
   bool json = false;
 };
 int run_inventory(const InventoryOptions& options);
-
-struct TrustOptions {
-  std::string config = kAgentConfigPath;
-  std::string action;  // list, inject, remove, explain
-  int pid = 0;         // explain
-  bool json = false;
-};
-int run_trust(const TrustOptions& options);
 
 }  // namespace warden::cli
