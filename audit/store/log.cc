@@ -77,7 +77,11 @@ Result<std::unique_ptr<Log>, StoreError> Log::open(const LogConfig& config) {
   if (!database) return std::unexpected(database.error());
   std::unique_ptr<Log> log(new Log(config, std::move(*vault), std::move(*database)));
   log->lock_ = std::move(*lock);
-  if (auto ready = log->prepare(); !ready) return std::unexpected(ready.error());
+  // On a full disk even opening wants some room, for the index of the write-ahead log.
+  auto ready = log->prepare();
+  while (!ready && ready.error().code == StoreError::disk_full && log->reserve_.release_slice())
+    ready = log->prepare();
+  if (!ready) return std::unexpected(ready.error());
   if (auto loaded = log->load(); !loaded) return std::unexpected(loaded.error());
   return log;
 }

@@ -34,7 +34,8 @@ bool Reserve::refill() {
   if (held_ < bytes_) {
     const uint64_t before = held_;
     if (::posix_fallocate(fd_.get(), 0, static_cast<off_t>(bytes_)) != 0) {
-      static_cast<void>(::ftruncate(fd_.get(), static_cast<off_t>(before)));
+      // Some of it may have been allocated: it is given back, or counted when even that fails.
+      if (::ftruncate(fd_.get(), static_cast<off_t>(before)) != 0) held_ = bytes_;
       return false;
     }
     held_ = bytes_;
