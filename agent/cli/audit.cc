@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -86,6 +87,20 @@ std::string printable(std::string text) {
   return text.empty() ? "-" : text;
 }
 
+// A path as a JSON string.
+std::string quoted(const std::string& text) {
+  std::string json = "\"";
+  for (const char c : text) {
+    char escaped[8];
+    std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(static_cast<uint8_t>(c)));
+    if (static_cast<uint8_t>(c) < 0x20)
+      json += escaped;
+    else
+      json.append(c == '"' || c == '\\' ? "\\" : "") += c;
+  }
+  return json + '"';
+}
+
 struct Line {
   std::string seq, time, kind, user, process, provider, model, verdict, rules;
 };
@@ -107,7 +122,7 @@ Line line_of(std::string_view leaf, const std::vector<std::string>& arrays) {
 }
 
 const char* colour(const std::string& verdict) {
-  if (::isatty(STDOUT_FILENO) == 0) return "";
+  if (::isatty(STDOUT_FILENO) == 0 || std::getenv("NO_COLOR") != nullptr) return "";
   if (verdict == "block" || verdict == "not_evaluated") return "\x1b[31m";
   return verdict == "redact" ? "\x1b[33m" : verdict == "allow" ? "\x1b[32m" : "";
 }
@@ -251,7 +266,7 @@ int run_export(const AuditOptions& options) {
         options.all ? options.folder + '/' + std::to_string(epoch.epoch) : options.folder;
     if (const int code = export_epoch(*reader, epoch, folder); code != kOk) return code;
     if (options.json)
-      std::printf("{\"folder\":\"%s\",\"origin\":\"%s\",\"size\":%llu,\"vkey\":\"%s\"}\n", folder.c_str(),
+      std::printf("{\"folder\":%s,\"origin\":\"%s\",\"size\":%llu,\"vkey\":\"%s\"}\n", quoted(folder).c_str(),
                   epoch.origin.c_str(), static_cast<unsigned long long>(epoch.size), epoch.vkey.c_str());
     else
       std::printf("%s  %llu records of %s\nkey  %s\n", folder.c_str(),
@@ -293,14 +308,14 @@ int verify_one(const std::string& folder, const chain::Policy& policy, const std
                bool json) {
   const auto verified = chain::verify_directory(folder, policy, old, check_record);
   if (!verified) {
-    if (json) std::printf("{\"folder\":\"%s\",\"verified\":false}\n", folder.c_str());
+    if (json) std::printf("{\"folder\":%s,\"verified\":false}\n", quoted(folder).c_str());
     return complain(verified.error().code == chain::VerifyError::cannot_read ? kUsage : kNo,
                     folder + ": " + printable(verified.error().detail));
   }
   const auto size = static_cast<unsigned long long>(verified->size);
   if (json)
-    std::printf("{\"folder\":\"%s\",\"origin\":\"%s\",\"root\":\"%s\",\"size\":%llu,\"verified\":true}\n",
-                folder.c_str(), verified->origin.c_str(), base64(view(verified->root)).c_str(), size);
+    std::printf("{\"folder\":%s,\"origin\":\"%s\",\"root\":\"%s\",\"size\":%llu,\"verified\":true}\n",
+                quoted(folder).c_str(), verified->origin.c_str(), base64(view(verified->root)).c_str(), size);
   else
     std::printf("%s: verified  %llu records of %s\n", folder.c_str(), size, verified->origin.c_str());
   return kOk;

@@ -10,9 +10,16 @@
 namespace warden::cli {
 namespace {
 
-// Characters, not bytes, so that names outside ASCII stay aligned.
+// Characters, not bytes, so that names outside ASCII stay aligned; our own colours have no width.
 size_t width(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+  size_t count = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\x1b')
+      i = std::min(text.find('m', i), text.size());
+    else if ((text[i] & 0xc0) != 0x80)
+      ++count;
+  }
+  return count;
 }
 
 }  // namespace
@@ -49,6 +56,7 @@ std::string Table::text() const {
       line += row[i];
       if (i + 1 < row.size()) line.append(widths[i] - width(row[i]) + 2, ' ');
     }
+    while (line.ends_with(' ')) line.pop_back();
     out += (&row == &rows_.front() ? paint(line, Colour::dim) : line) + "\n";
   }
   return out;
