@@ -296,7 +296,13 @@ with Stage("cli") as stage, Report("cli") as report:
         equal([row["trusts_us"] for row in answer["stores"] if row["kind"] == "system bundle"], ["yes"], "system bundle")
         aligned(text(ew("trust", "list", *config))[0])
         check("python" in text(ew("trust", "explain", str(os.getpid())))[0], "explain of this process")
-        fails(2, "trust", "explain", "4194304000")
+        child = subprocess.Popen(["sleep", "60"], env={"SSL_CERT_FILE": "/x\x1b[31m"})
+        try:
+            wait_until(lambda: b"/x?[31m" in ew("trust", "explain", str(child.pid)).stdout, 5, "a process's own words are made safe")
+        finally:
+            child.kill()
+            child.wait()
+        fails(2, "trust", "explain", str(child.pid), says=["is it alive"])
         for _ in range(2):
             equal(ew("trust", "remove").returncode, 0, "remove")
         equal(bundle.read_bytes(), before, "the bundle")

@@ -33,7 +33,10 @@ TEST(Output, AnUnfinishedColourDoesNotReadBeyondTheCell) {
 TEST(Output, ControlsFromElsewhereAreReplacedAndLengthIsBounded) {
   EXPECT_EQ(printable("a\x1b[31m\nb\x7f"), "a?[31m?b?");
   EXPECT_EQ(printable(std::string(300, 'x')).size(), 203u);
-  EXPECT_EQ(printable("zoë"), "zoë");
+  EXPECT_EQ(printable("a\xc2\x9b"
+                      "31m"),
+            "a?31m");
+  EXPECT_EQ(printable("zoë \xc2\xa9 \xc2"), "zoë \xc2\xa9 \xc2");
 }
 
 TEST(Output, NoColourWithoutATerminal) {
