@@ -80,11 +80,20 @@ std::string disclosed(const std::vector<std::string>& arrays, std::string_view n
   return {};
 }
 
-// Text from a log may hold terminal controls in disclosed values.
+// Text from a log may hold terminal controls in disclosed values; U+0080 to U+009F are C2 80 to C2 9F.
 std::string printable(std::string text) {
-  for (char& c : text)
-    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = '?';
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    const bool c1 = i > 0 && text[i - 1] == '\xc2' && byte >= 0x80 && byte < 0xa0;
+    if (c1) text.replace(--i, 2, "?");
+    if (static_cast<uint8_t>(text[i]) < 0x20 || text[i] == 0x7f) text[i] = '?';
+  }
   return text.empty() ? "-" : text;
+}
+
+std::string without(std::string text, std::string_view characters) {
+  std::erase_if(text, [&](char c) { return characters.find(c) != std::string_view::npos; });
+  return text;
 }
 
 // A path as a JSON string.
@@ -118,7 +127,7 @@ Line line_of(std::string_view leaf, const std::vector<std::string>& arrays) {
           printable(text_at(leaf, "llm.provider")),
           printable(text_at(leaf, "llm.model")),
           printable(verdict),
-          printable(text_at(leaf, "pol.rules"))};
+          printable(without(text_at(leaf, "pol.rules"), "[]\""))};
 }
 
 const char* colour(const std::string& verdict) {
@@ -129,7 +138,7 @@ const char* colour(const std::string& verdict) {
 
 void print_line(const Line& line) {
   const char* const on = colour(line.verdict);
-  std::printf("%8s  %-27s  %-13s  %-12s  %-15s  %-12s  %-24s  %s%-13s%s  %s\n", line.seq.c_str(),
+  std::printf("%8s  %-27s  %-13s  %-12s  %-15s  %-14s  %-28s  %s%-13s%s  %s\n", line.seq.c_str(),
               line.time.c_str(), line.kind.c_str(), line.user.c_str(), line.process.c_str(),
               line.provider.c_str(), line.model.c_str(), on, line.verdict.c_str(),
               *on == '\0' ? "" : "\x1b[0m", line.rules.c_str());
@@ -205,7 +214,7 @@ int run_show(const AuditOptions& options) {
     std::printf("{\"disclosures\":[%s],\"record\":%s}\n", list.c_str(), leaf->c_str());
     return kOk;
   }
-  std::printf("%s\n", leaf->c_str());
+  std::printf("%s\n", printable(*leaf).c_str());
   for (const std::string& json : arrays) std::printf("disclosed  %s\n", printable(json).c_str());
   return kOk;
 }

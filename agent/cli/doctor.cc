@@ -92,14 +92,16 @@ struct Finding {
 };
 
 std::vector<Finding> examine(const DoctorOptions& options) {
-  std::vector<Finding> found;
-  for (Probe& probe : kernel::probe()) found.push_back({std::move(probe)});
-  found.push_back({privileges()});
   const auto config = app::load_agent_config(options.config);
+  const app::AgentConfig values = config ? *config : app::AgentConfig();
+  const bool usual_bpffs = values.bpffs_dir.starts_with("/sys/fs/bpf/");
+  std::vector<Finding> found;
+  for (Probe& probe : kernel::probe())
+    if (usual_bpffs || !probe.what.starts_with("bpffs")) found.push_back({std::move(probe)});
+  if (!usual_bpffs) found.push_back({bpffs(values.bpffs_dir)});
+  found.push_back({privileges()});
   found.push_back(
       {check("config " + options.config, config.has_value(), config ? "" : config.error().detail)});
-  const app::AgentConfig values = config ? *config : app::AgentConfig();
-  if (!values.bpffs_dir.starts_with("/sys/fs/bpf/")) found.push_back({bpffs(values.bpffs_dir)});
   found.push_back({bundle(values)});
   const auto account = app::worker_account(values);
   found.push_back({check("worker account " + values.worker_user, account.has_value(),

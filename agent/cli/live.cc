@@ -74,7 +74,12 @@ void show_rows(const std::string& name, const json::array& rows) {
     if (row.is_object())
       for (const auto& [key, value] : row.get_object())
         if (std::ranges::find(columns, std::string(key)) == columns.end()) columns.emplace_back(key);
-  Table table(columns);
+  std::vector<std::string> head = columns;
+  for (std::string& name_of : head)
+    std::ranges::transform(name_of, name_of.begin(), [](char c) {
+      return c == '_' ? ' ' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    });
+  Table table(head);
   for (const json::value& row : rows) {
     if (!row.is_object()) continue;
     std::vector<std::string> cells;
@@ -88,7 +93,7 @@ void show(const json::object& answer) {
   // An answer that is one list is a table; anything else is names and values.
   if (answer.size() == 1 && answer.begin()->value().is_array())
     return show_rows(std::string(answer.begin()->key()), answer.begin()->value().get_array());
-  Table table({"what", "value"});
+  Table table({"WHAT", "VALUE"});
   flatten(answer, "", table);
   put(table.text());
 }

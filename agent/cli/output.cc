@@ -37,8 +37,13 @@ std::string paint(std::string_view text, Colour colour) {
 
 std::string printable(std::string_view text, size_t most) {
   std::string out;
-  for (const char c : text.substr(0, most))
-    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  for (size_t i = 0; i < std::min(text.size(), most); ++i) {
+    const auto at = [&](size_t n) { return n < text.size() ? static_cast<unsigned char>(text[n]) : 0u; };
+    // U+0080 to U+009F are controls too, of one character each: U+009B begins what ESC [ begins.
+    const bool c1 = at(i) == 0xc2 && at(i + 1) >= 0x80 && at(i + 1) < 0xa0;
+    if (c1) ++i;
+    out += c1 || at(i) < 0x20 || at(i) == 0x7f ? '?' : text[i];
+  }
   if (text.size() > most) out += "...";
   return out;
 }

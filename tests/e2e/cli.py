@@ -17,6 +17,7 @@ from rig.cgroup import cgroup2_mount  # noqa: E402
 from rig.process import environment, run, wait_until  # noqa: E402
 
 CHAT = "https://api.openai.com/v1/chat/completions"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 COLUMN_GAP = re.compile(r" {2,}")
 
 
@@ -67,6 +68,10 @@ def subcommands(program, path=()):
         yield from subcommands(program, (*path, name))
 
 
+def long_options(help_text):
+    return set(re.findall(r"^ +(?:-\w,)?(--[a-z-]+)", help_text.partition("Options:")[2], re.M))
+
+
 def worker_cgroups(config):
     import hashlib
     name = "egresswarden-workers-" + hashlib.sha256(str(config["state_dir"]).encode()).hexdigest()[:8]
@@ -97,6 +102,31 @@ with Stage("cli") as stage, Report("cli") as report:
             done = ew(*command, "--help")
             equal((done.returncode, done.stderr), (0, b""), f"{command} --help")
             check("Usage: egresswarden " + " ".join(command) in text(done)[0], f"{command}: no usage line")
+    with report.case("man pages: every command with every option of its --help, and no other"):
+        page = (ROOT / "packaging/man/egresswarden.1.scd").read_text()
+        everywhere = {"--help", "--config", "--version"}
+        check(all(f"*{option}*" in page.partition("# OPTIONS")[2].partition("# COMMANDS")[0] for option in everywhere), "general options")
+        for command in commands:
+            entry = re.search(rf"^\*{' '.join(command)}\*.*$", page, re.M)
+            check(entry, f"{command} has no entry")
+            equal(set(re.findall(r"\*(--[a-z-]+)\*", entry[0])), long_options(text(ew(*command, "--help"))[0]) - everywhere, f"options of {command}")
+        daemon = run([stage.binary("egresswardend"), "--help"]).stdout.decode()
+        page = (ROOT / "packaging/man/egresswardend.8.scd").read_text()
+        equal(set(re.findall(r"^\*(--[a-z-]+)\*", page, re.M)), long_options(daemon), "options of egresswardend")
+    with report.case("man page of agent.yaml: every key with its default"):
+        page = (ROOT / "packaging/man/egresswarden-agent.yaml.5.scd").read_text()
+        keys, path = {}, []
+        for line in (ROOT / "packaging/etc/agent.yaml").read_text().splitlines():
+            line = re.sub(r"^( *)# (persons|collector):", r"\1\2:", line)
+            found = re.match(r"^( *)([a-z_]+): *([^#]*)", line)
+            if found:
+                path[len(found[1]) // 2:] = [found[2]]
+                keys[".".join(path)] = found[3].strip()
+        equal(len(keys) >= 30, True, f"only {sorted(keys)}")
+        sections = {key.rpartition(".")[0] for key in keys} | {key.rpartition(".")[0].rpartition(".")[0] for key in keys}
+        unsaid = [key for key, value in keys.items() if key not in sections and not re.search(rf"^\*{key}\*(: _{re.escape(value)}_)?$", page, re.M)
+                  and key != "trust.ca_dir"]
+        equal(unsaid, [], "keys without an entry or with another default")
     with report.case("wrong use is 2 and says what"):
         fails(2, says=["subcommand is required"])
         fails(2, "status", "--nonsense", says=["--nonsense"])
@@ -266,7 +296,13 @@ with Stage("cli") as stage, Report("cli") as report:
         equal([row["trusts_us"] for row in answer["stores"] if row["kind"] == "system bundle"], ["yes"], "system bundle")
         aligned(text(ew("trust", "list", *config))[0])
         check("python" in text(ew("trust", "explain", str(os.getpid())))[0], "explain of this process")
-        fails(2, "trust", "explain", "4194304000")
+        child = subprocess.Popen(["sleep", "60"], env={"SSL_CERT_FILE": "/x\x1b[31m"})
+        try:
+            wait_until(lambda: b"/x?[31m" in ew("trust", "explain", str(child.pid)).stdout, 5, "a process's own words are made safe")
+        finally:
+            child.kill()
+            child.wait()
+        fails(2, "trust", "explain", str(child.pid), says=["is it alive"])
         for _ in range(2):
             equal(ew("trust", "remove").returncode, 0, "remove")
         equal(bundle.read_bytes(), before, "the bundle")
