@@ -139,8 +139,6 @@ TEST_F(ProtocolTest, WhoMayWhat) {
   EXPECT_EQ(agent_->get("/checkpoint/" + epoch_.origin)->status, 403U);
   EXPECT_FALSE(client("agent", "other")->get("/vkey"));
   // Another agent of the same fleet does not speak for this host.
-  const std::string make = std::string(WARDEN_SOURCE_DIR) + "/packaging/make-fleet-certificates ";
-  ASSERT_EQ(std::filesystem::exists(keys() + "/one/ca.pem"), true);
   const std::string command =
       "cd " + keys() +
       "/one && openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
