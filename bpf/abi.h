@@ -21,7 +21,7 @@
 #endif
 
 /* Bumped when a map's key or value changes: the agent then attaches afresh instead of taking over. */
-#define EW_LAYOUT_VERSION 1
+#define EW_LAYOUT_VERSION 2
 
 #define EW_COMM_BYTES 16
 #define EW_CGROUP_LEVELS 4      /* names kept, leaf first */
@@ -43,8 +43,8 @@ struct ew_config {
   __u64 guarded_cgroup;
   __u64 exempt_cgroup;
   __u64 stale_after_ns;
-  __u32 agent_tgid; /* the one process that may bind a listener's port */
-  __u32 reserved;
+  __u32 agent_tgid;    /* the one process that may bind a listener's port, in its own pid namespace */
+  __u32 pid_namespace; /* the agent's, by inode: pids are told as its /proc names them */
 };
 EW_ASSERT(sizeof(struct ew_config) == 40);
 
@@ -90,7 +90,7 @@ struct ew_process {
   __u64 netns_cookie;
   __u64 exe_inode;
   __u32 exe_device; /* the kernel's own form: major << 20 | minor */
-  __s32 tgid;
+  __s32 tgid;       /* pids are those of the agent's pid namespace; zero: the task is not in it */
   __s32 tid;
   __s32 ppid;
   __u32 uid;

@@ -2,6 +2,7 @@
 // cgroup/bind4 and 6: the listener's port belongs to the agent, also while it is down; whoever bound it then
 // would be handed other processes' prompts.
 #include "bpf/lib/common.h"
+#include "bpf/lib/process.h"
 
 EW_PROGRAM_LICENSE;
 
@@ -12,7 +13,9 @@ static __always_inline int decide(struct bpf_sock_addr* ctx) {
   struct ew_config* settings = configuration();
   if (!settings) return EW_ALLOW;
   if (settings->exempt_cgroup && bpf_get_current_cgroup_id() == settings->exempt_cgroup) return EW_ALLOW;
-  return bpf_get_current_pid_tgid() >> 32 == settings->agent_tgid ? EW_ALLOW : EW_REFUSE;
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  __u32 tgid = pid_seen_by_agent(BPF_CORE_READ(task, group_leader));
+  return tgid && tgid == settings->agent_tgid ? EW_ALLOW : EW_REFUSE;
 }
 
 SEC("cgroup/bind4")

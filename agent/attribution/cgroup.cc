@@ -66,6 +66,17 @@ std::optional<std::string> cgroup2_line(const std::string& proc_cgroup) {
   return std::nullopt;
 }
 
+// In a booted container the hierarchy starts at a cgroup of the host's. Names mean what they say all the same
+// if the service manager of this pid namespace built its tree right there: process 1 is root's to start, and
+// nobody else's to move.
+bool Cgroups::init_stands_at_root(dev_t cgroupfs) const {
+  const auto cgroup = read_file("/proc/1/cgroup", 65536);
+  if (!cgroup || cgroup2_line(*cgroup) != "/init.scope") return false;
+  struct stat st {};
+  return ::fstatat(mount_.get(), "init.scope", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == 0 &&
+         st.st_dev == cgroupfs;
+}
+
 bool Cgroups::open_mount() {
   if (mount_) return true;
   const auto mountinfo = read_file("/proc/self/mountinfo", 16 << 20);
@@ -75,7 +86,7 @@ bool Cgroups::open_mount() {
   struct stat st {};
   if (!mount_ || ::fstat(mount_.get(), &st) != 0) return false;
   mount_path_ = *path == "/" ? "" : *path;
-  real_root_ = st.st_ino == 1;
+  real_root_ = st.st_ino == 1 || init_stands_at_root(st.st_dev);
   return true;
 }
 

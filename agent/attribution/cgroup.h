@@ -3,6 +3,8 @@
 // one cgroup for the uptime, so what was learnt stays true after the cgroup is gone.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <list>
 #include <map>
@@ -18,8 +20,8 @@ struct CgroupPlace {
   size_t root_owned =
       0;  // how many leading components are directories owned by uid 0 (a forger cannot make those)
   uint32_t next_owner = 0;  // owner of the component after those, when there is one
-  bool real_root =
-      false;  // the mount shows the hierarchy from its true root (inode 1), so names mean what they say
+  bool real_root = false;   // names mean what they say: the mount shows the true root (inode 1), or the one
+                            // that init manages
 };
 
 class Cgroups {
@@ -32,6 +34,7 @@ class Cgroups {
 
  private:
   bool open_mount();
+  [[nodiscard]] bool init_stands_at_root(dev_t cgroupfs) const;
   std::optional<CgroupPlace> look(const std::string& path) const;
   std::optional<CgroupPlace> remember(uint64_t id, std::optional<CgroupPlace> place);
 

@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -89,6 +90,9 @@ Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint6
   value.exempt_cgroup = config.exempt_cgroup;
   value.stale_after_ns = static_cast<uint64_t>(std::chrono::nanoseconds(config.stale_after).count());
   value.agent_tgid = static_cast<uint32_t>(::getpid());
+  struct stat pid_namespace {};
+  if (::stat("/proc/self/ns/pid", &pid_namespace) != 0) return map_failed("/proc is not readable");
+  value.pid_namespace = static_cast<uint32_t>(pid_namespace.st_ino);
   if (bpf_map_update_elem(bpf_map__fd(programs_->maps.config), &kOnly, &value, BPF_ANY) != 0)
     return map_failed("cannot write the configuration");
   return {};

@@ -49,6 +49,20 @@ struct net {
 struct nsproxy {
   struct net* net_ns;
 };
+struct ns_common {
+  unsigned int inum;
+};
+struct pid_namespace {
+  struct ns_common ns;
+};
+struct upid {
+  int nr;
+  struct pid_namespace* ns;
+};
+struct pid {
+  unsigned int level;
+  struct upid numbers[1]; /* one for each namespace the task is in, the initial one first */
+};
 struct ew_atomic {
   int counter;
 };
@@ -58,6 +72,7 @@ struct signal_struct {
 struct task_struct {
   int pid, tgid;
   struct task_struct *real_parent, *group_leader;
+  struct pid* thread_pid;
   __u64 start_boottime;
   const struct cred* real_cred;
   char comm[16];

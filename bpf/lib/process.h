@@ -3,7 +3,7 @@
 #ifndef EGRESSWARDEN_BPF_LIB_PROCESS_H
 #define EGRESSWARDEN_BPF_LIB_PROCESS_H
 
-#include "bpf/abi.h"
+#include "bpf/lib/common.h"
 #include "bpf/lib/kernel_types.h"
 
 #include <bpf/bpf_core_read.h>
@@ -52,12 +52,32 @@ static __always_inline void read_credentials(struct task_struct* task, struct ew
   if (bpf_core_field_exists(task->sessionid)) out->session = BPF_CORE_READ(task, sessionid);
 }
 
+#define EW_PID_NAMESPACE_INITIAL 0xEFFFFFFCU /* PROC_PID_INIT_INO, fixed by the kernel's ABI */
+#define EW_PID_LEVELS_MAX 8
+
+/* The task's number as the agent's /proc names it: an agent in a container (or a booted container under test)
+ * has a pid namespace of its own. Zero: the task is not visible there. */
+static __noinline int pid_seen_by_agent(struct task_struct* task) {
+  struct ew_config* settings = configuration();
+  __u32 wanted = settings ? settings->pid_namespace : EW_PID_NAMESPACE_INITIAL;
+  if (wanted == EW_PID_NAMESPACE_INITIAL) return BPF_CORE_READ(task, pid);
+  struct pid* pid = BPF_CORE_READ(task, thread_pid);
+  __u32 level = BPF_CORE_READ(pid, level);
+  char* number = (char*)pid + bpf_core_field_offset(pid->numbers);
+  for (__u32 i = 0; i < EW_PID_LEVELS_MAX; i++) {
+    if (i > level) return 0;
+    struct upid* at = (struct upid*)(number + i * bpf_core_type_size(struct upid));
+    if (BPF_CORE_READ(at, ns, ns.inum) == wanted) return BPF_CORE_READ(at, nr);
+  }
+  return 0;
+}
+
 static __always_inline void read_process(struct task_struct* task, struct ew_process* out) {
   struct task_struct* leader = BPF_CORE_READ(task, group_leader);
   struct inode* exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
-  out->tgid = BPF_CORE_READ(task, tgid);
-  out->tid = BPF_CORE_READ(task, pid);
-  out->ppid = BPF_CORE_READ(leader, real_parent, tgid);
+  out->tgid = pid_seen_by_agent(leader);
+  out->tid = pid_seen_by_agent(task);
+  out->ppid = pid_seen_by_agent(BPF_CORE_READ(leader, real_parent, group_leader));
   out->start_boottime_ns = BPF_CORE_READ(leader, start_boottime);
   out->netns_cookie = 0;
   if (bpf_core_field_exists(struct net, net_cookie))
