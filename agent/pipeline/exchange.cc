@@ -3,12 +3,12 @@
 // failure of each step means. The order is the product's first promise: nothing is forwarded before it is recorded.
 #include "agent/pipeline/exchange.h"
 
-#include <algorithm>
 #include <expected>
 
 #include "agent/base/clock.h"
 #include "agent/base/uuid.h"
 #include "agent/pipeline/joints.h"
+#include "agent/pipeline/judgement.h"
 #include "agent/pipeline/provider_leg.h"
 #include "agent/pipeline/records.h"
 #include "agent/pipeline/refusal.h"
@@ -36,13 +36,6 @@ class StageClock {
   int64_t at_ns_, begun_ns_;
 };
 
-// On plain HTTP applications also name the address itself.
-bool names_service(const http::Head& head, const Connection& connection) {
-  const Endpoint& original = connection.grant.original;
-  return names_host(head, connection.host, original.port) ||
-         (!connection.service->tls && names_host(head, original.ip(), original.port));
-}
-
 // Waits for the next request without a buffer, as most connections do most of the time, and then reads it.
 asio::awaitable<ReadResult> next_request(Connection& connection) {
   Services& services = connection.services;
@@ -53,80 +46,6 @@ asio::awaitable<ReadResult> next_request(Connection& connection) {
     if (!woken || services.draining) co_return ReadResult{};
   }
   co_return co_await read_request(connection.client, connection.request, services.body_bytes_max);
-}
-
-// The request as its dialect reads it; a host that is not the connection's own is as unreadable as an unknown shape.
-std::expected<provider::Prompt, Unread> read_prompt(const Connection& connection) {
-  const Request& request = connection.request;
-  if (!names_service(request.head(), connection)) return std::unexpected(Unread{"host_mismatch"});
-  const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
-  if (dialect == nullptr) return std::unexpected(Unread{"unknown_shape"});
-  const std::string type = content_type(request.head());
-  auto prompt = dialect->read({request.head().method, request.path(), request.query(), type}, request.body);
-  if (!prompt) return std::unexpected(Unread{std::string(provider::name(prompt.error()))});
-  return std::move(*prompt);
-}
-
-// What goes to the provider: the application's own bytes, or the edited body in the same coding under a head of its length.
-struct Sendable {
-  Sendable(const Request& request, const std::vector<classify::Edit>& edits, const std::string& edited_body) {
-    if (edits.empty()) {
-      outgoing = {request.raw, {}};
-      return;
-    }
-    body = http::encode(request.coding, edited_body);
-    head = edited_head(request.head(), body.size());
-    outgoing = {head, body};
-  }
-  Sendable(const Sendable&) = delete;
-  Sendable& operator=(const Sendable&) = delete;
-  std::string head, body;
-  Outgoing outgoing;
-};
-
-void count(Tally& tally, const policy::Verdict& verdict, const std::string& provider) {
-  std::string name = "decisions_total|";
-  name += policy::name(verdict.outcome);
-  name += '|';
-  name += policy::name(verdict.action);
-  name += '|';
-  name += provider;
-  tally.count(std::move(name));
-  if (verdict.outcome == policy::Outcome::not_evaluated) tally.count("not_evaluated_total|" + verdict.reason);
-  if (verdict.reason.starts_with("unresolved:")) tally.count("unresolved_identity_total");
-}
-
-struct Decided {
-  policy::Verdict verdict;
-  std::vector<classify::Edit> edits;
-  std::string edited_body;
-};
-
-// Classifies and decides. Where policy says redact but the text may not be edited, the answer is block.
-Decided decide(Connection& connection, const classify::Report& report) {
-  Decided decided;
-  const policy::Program& program = *connection.services.policy;
-  data_facts(report, connection.segments, connection.facts, connection.row_of);
-  decided.verdict = policy::decide(program, connection.facts);
-  if (report.status != classify::ScanStatus::complete && decided.verdict.action != policy::Action::block)
-    decided.verdict = policy::decide_unreadable(
-        program, connection.facts, report.status == classify::ScanStatus::partial ? "scan_budget" : "classifier_error");
-  if (decided.verdict.action != policy::Action::redact) return decided;
-
-  std::vector<classify::Finding> chosen;
-  for (size_t i = 0; i < report.findings.size(); ++i)
-    if (std::ranges::find(decided.verdict.redact, connection.row_of[i]) != decided.verdict.redact.end())
-      chosen.push_back(report.findings[i]);
-  auto edits = classify::redact(connection.segments, chosen, connection.services.redaction_key);
-  if (!edits) {
-    decided.verdict.outcome = policy::Outcome::block;
-    decided.verdict.action = policy::Action::block;
-    decided.verdict.reason = "not_editable";
-    return decided;
-  }
-  decided.edits = std::move(*edits);
-  decided.edited_body = apply_edits(connection.request.body, connection.segments, decided.edits);
-  return decided;
 }
 
 }  // namespace
@@ -164,12 +83,10 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
     to_segments(*prompt, request.head(), *connection.service, connection.segments);
     const classify::Report& report = services.scanner.scan(connection.segments);
     clock.done(Stage::classify);
-    decided = decide(connection, report);
+    decided = judge(connection, report);
     record.classified(report, connection.segments);
   } else {
-    connection.facts.data.clear();
-    connection.facts.data_status = policy::DataStatus::skipped;
-    decided.verdict = policy::decide_unreadable(*services.policy, connection.facts, prompt.error().reason);
+    decided = judge_unread(connection, prompt.error());
     record.not_classified();
     // What is not HTTP cannot be passed on, whatever policy says of unreadable bodies.
     if (read.end != ReadEnd::complete) decided.verdict.action = policy::Action::block;
@@ -183,7 +100,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
     co_await refuse(connection, recorder_refusal(recorded, record.req()), read.connection_usable);
     co_return ExchangeEnd::over;
   }
-  count(services.tally, decided.verdict, connection.service->provider);
+  count_decision(services.tally, decided.verdict, connection.service->provider);
   if (decided.verdict.action == policy::Action::block) {
     provider::Refusal refusal = policy_refusal(decided.verdict, record.req());
     if (read.why == provider::Unreadable::upgrade && read.end == ReadEnd::unreadable) refusal.status = 426;
@@ -193,7 +110,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
     co_return usable ? ExchangeEnd::next : ExchangeEnd::over;
   }
 
-  const Sendable sendable(request, decided.edits, decided.edited_body);
+  const Sendable sendable(request, !decided.edits.empty(), decided.edited_body);
   const auto reached = co_await reach_provider(connection, record.credential().fingerprint);
   clock.done(Stage::connect);
   clock.total();

@@ -182,6 +182,18 @@ audit::Draft ExchangeRecord::answered(const Answer& answer) const {
   return draft;
 }
 
+void count_decision(Tally& tally, const policy::Verdict& verdict, const std::string& provider) {
+  std::string name = "decisions_total|";
+  name += policy::name(verdict.outcome);
+  name += '|';
+  name += policy::name(verdict.action);
+  name += '|';
+  name += provider;
+  tally.count(std::move(name));
+  if (verdict.outcome == policy::Outcome::not_evaluated) tally.count("not_evaluated_total|" + verdict.reason);
+  if (verdict.reason.starts_with("unresolved:")) tally.count("unresolved_identity_total");
+}
+
 audit::Draft flow_draft(const FlowGrant& grant, std::string_view host, std::string_view capture, std::string_view reason) {
   audit::Draft draft(audit::Kind::flow);
   draft.set(Field::net_capture, std::string(capture));

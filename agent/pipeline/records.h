@@ -48,6 +48,8 @@ class ExchangeRecord {
   Credential credential_;
 };
 
+void count_decision(Tally& tally, const policy::Verdict& verdict, const std::string& provider);
+
 // A connection that was not terminated, or whose handshake the application refused.
 audit::Draft flow_draft(const FlowGrant& grant, std::string_view host, std::string_view capture, std::string_view reason);
 

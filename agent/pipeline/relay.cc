@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "agent/base/clock.h"
+#include "agent/pipeline/joints.h"
 
 namespace warden::pipeline {
 namespace asio = boost::asio;
@@ -116,6 +117,16 @@ std::string_view name(AnswerEnd end) {
     case AnswerEnd::cut: return "cut";
   }
   return "cut";
+}
+
+Sendable::Sendable(const Request& request, bool edited, const std::string& edited_body) {
+  if (!edited) {
+    outgoing = {request.raw, {}};
+    return;
+  }
+  body = http::encode(request.coding, edited_body);
+  head = edited_head(request.head(), body.size());
+  outgoing = {head, body};
 }
 
 asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const Request& request,

@@ -34,6 +34,16 @@ struct Outgoing {
   std::string_view head, body;  // exact bytes to send
 };
 
+// What is to be sent: the application's own bytes, or the edited body in the same coding under a head of its length.
+struct Sendable {
+  Sendable(const Request& request, bool edited, const std::string& edited_body);
+  Sendable(const Sendable&) = delete;
+  Sendable& operator=(const Sendable&) = delete;
+
+  std::string head, body;
+  Outgoing outgoing;
+};
+
 boost::asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const Request& request,
                                      const Outgoing& outgoing, const provider::Dialect* dialect);
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/pipeline/judgement.h"
+
+#include <algorithm>
+
+#include "agent/pipeline/joints.h"
+
+namespace warden::pipeline {
+namespace {
+
+// On plain HTTP applications also name the address itself.
+bool names_service(const http::Head& head, const Connection& connection) {
+  const Endpoint& original = connection.grant.original;
+  return names_host(head, connection.host, original.port) ||
+         (!connection.service->tls && names_host(head, original.ip(), original.port));
+}
+
+}  // namespace
+
+std::expected<provider::Prompt, Unread> read_prompt(const Connection& connection) {
+  const Request& request = connection.request;
+  if (!names_service(request.head(), connection)) return std::unexpected(Unread{"host_mismatch"});
+  const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
+  if (dialect == nullptr) return std::unexpected(Unread{"unknown_shape"});
+  const std::string type = content_type(request.head());
+  auto prompt = dialect->read({request.head().method, request.path(), request.query(), type}, request.body);
+  if (!prompt) return std::unexpected(Unread{std::string(provider::name(prompt.error()))});
+  return std::move(*prompt);
+}
+
+Decided judge(Connection& connection, const classify::Report& report) {
+  Decided decided;
+  const policy::Program& program = *connection.services.policy;
+  data_facts(report, connection.segments, connection.facts, connection.row_of);
+  decided.verdict = policy::decide(program, connection.facts);
+  if (report.status != classify::ScanStatus::complete && decided.verdict.action != policy::Action::block)
+    decided.verdict = policy::decide_unreadable(
+        program, connection.facts, report.status == classify::ScanStatus::partial ? "scan_budget" : "classifier_error");
+  if (decided.verdict.action != policy::Action::redact) return decided;
+
+  std::vector<classify::Finding> chosen;
+  for (size_t i = 0; i < report.findings.size(); ++i)
+    if (std::ranges::find(decided.verdict.redact, connection.row_of[i]) != decided.verdict.redact.end())
+      chosen.push_back(report.findings[i]);
+  auto edits = classify::redact(connection.segments, chosen, connection.services.redaction_key);
+  if (!edits) {
+    decided.verdict.outcome = policy::Outcome::block;
+    decided.verdict.action = policy::Action::block;
+    decided.verdict.reason = "not_editable";
+    return decided;
+  }
+  decided.edits = std::move(*edits);
+  decided.edited_body = apply_edits(connection.request.body, connection.segments, decided.edits);
+  return decided;
+}
+
+Decided judge_unread(Connection& connection, const Unread& unread) {
+  connection.facts.data.clear();
+  connection.facts.data_status = policy::DataStatus::skipped;
+  return {policy::decide_unreadable(*connection.services.policy, connection.facts, unread.reason), {}, {}};
+}
+
+}  // namespace warden::pipeline
