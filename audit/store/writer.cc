@@ -18,6 +18,10 @@ namespace {
 constexpr size_t kQueueMax = 8192;  // drafts waiting; a full queue is the caller's 503
 constexpr size_t kJobsMax = 64;  // receipts and rotations waiting; a receipt dropped is repeated by shipping
 constexpr size_t kGroupMax = 2048;  // bounds one transaction
+// Nobody waits for an outcome: it goes with the next decision, and does not make a commit of its own unless
+// none comes.
+constexpr auto kOutcomeWaits = std::chrono::milliseconds(5);
+constexpr size_t kOutcomesWaiting = 256;
 constexpr auto kRecoverEvery = std::chrono::seconds(1);
 
 class ThreadedWriter final : public Writer {
@@ -35,15 +39,19 @@ class ThreadedWriter final : public Writer {
   }
 
   bool submit(uint64_t token, Draft draft) override {
+    bool wake = false;
     {
       const std::lock_guard lock(mutex_);
       if (stopping_ || queue_.size() >= kQueueMax) {
         missed_.add(draft, "queue_full", wall_us());
         return false;
       }
+      const bool urgent = draft.kind() != Kind::outcome || queue_.size() >= kOutcomesWaiting;
+      wake = queue_.empty() || (urgent && !urgent_);  // else the thread is awake, or will be in time
+      urgent_ = urgent_ || urgent;
       queue_.push_back({token, std::move(draft)});
     }
-    wake_.notify_one();
+    if (wake) wake_.notify_one();
     return true;
   }
 
@@ -80,12 +88,14 @@ class ThreadedWriter final : public Writer {
     ::pthread_setname_np(::pthread_self(), "audit");
     std::unique_lock lock(mutex_);
     for (;;) {
-      const auto work = [this] { return stopping_ || !queue_.empty() || !jobs_.empty(); };
+      const auto hurry = [this] { return stopping_ || urgent_ || !jobs_.empty(); };
+      const auto work = [&] { return hurry() || !queue_.empty(); };
       // Only a full disk needs a clock: nobody else tells that space is back.
       if (log_->full())
         wake_.wait_for(lock, kRecoverEvery, work);
       else
         wake_.wait(lock, work);
+      if (!queue_.empty()) wake_.wait_for(lock, kOutcomeWaits, hurry);
       if (stopping_ && queue_.empty() && jobs_.empty()) return;
       std::vector<Item> group = take_group();
       std::deque<Job> jobs = std::exchange(jobs_, {});
@@ -103,6 +113,7 @@ class ThreadedWriter final : public Writer {
     const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
     std::vector<Item> group(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
     queue_.erase(queue_.begin(), end);
+    urgent_ = !queue_.empty();
     return group;
   }
 
@@ -126,7 +137,8 @@ class ThreadedWriter final : public Writer {
   std::condition_variable wake_;
   std::deque<Item> queue_;
   std::deque<Job> jobs_;
-  GapCounts missed_;  // what did not fit the queue
+  GapCounts missed_;     // what did not fit the queue
+  bool urgent_ = false;  // something is queued that shall not wait
   bool stopping_ = false;
   LogStatus status_;
   std::thread thread_;  // last: it starts when all else is there

@@ -2,7 +2,7 @@
 // Writer: the audit thread. Takes drafts from the control thread by a bounded queue, gives each its sequence
 // number, commits them in groups (one SQLite transaction with entries, tree state and signed checkpoint) and
 // reports back after COMMIT. A group never waits for a timer: it is whatever arrived while the last one was
-// being made durable.
+// being made durable. Only outcomes, which hold nobody up, wait some milliseconds for a decision to go with.
 #pragma once
 
 #include <cstdint>

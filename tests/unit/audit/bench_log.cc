@@ -3,10 +3,13 @@
 // equal number, with the fields that the agent sets; for each size of group the CPU of this thread (user and
 // system, which a busy machine changes least), the durable rate, and how long an append takes.
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 #include "agent/base/clock.h"
 #include "agent/base/uuid.h"
@@ -123,6 +126,41 @@ int append(const char* folder, size_t groups) {
   return 0;
 }
 
+// 1,000 exchanges a second, each with a decision that is waited for and then an outcome that is not.
+int paced(const char* folder) {
+  LogConfig config;
+  config.state_dir = folder;
+  config.log_domain = "log.example";
+  config.tenant = "bench";
+  std::atomic<uint64_t> answered{0};
+  auto writer = Writer::open(config, [&](const std::vector<Committed>& group) {
+    for (const Committed& one : group) answered += one.token;
+    answered.notify_one();
+  });
+  if (!writer) return 1;
+  constexpr uint64_t kExchanges = 3000;
+  const uint64_t commits = (*writer)->status().commits;
+  const std::clock_t cpu = std::clock();
+  std::vector<int64_t> took_us;
+  for (uint64_t i = 0; i < kExchanges; ++i) {
+    const int64_t began_ns = monotonic_ns();
+    Draft draft = decision(), end = outcome(draft);
+    (*writer)->submit(1, std::move(draft));
+    while (answered.load() == i) answered.wait(i);
+    took_us.push_back((monotonic_ns() - began_ns) / 1000);
+    (*writer)->submit(0, std::move(end));
+    if (took_us.back() < 1000) ::usleep(static_cast<useconds_t>(1000 - took_us.back()));
+  }
+  const double cpu_us = static_cast<double>(std::clock() - cpu) * 1e6 / CLOCKS_PER_SEC;
+  std::sort(took_us.begin(), took_us.end());
+  std::printf(
+      "paced: %.2f commits and %.0f us of CPU per exchange, decision durable p50 %lld us p99 %lld us\n",
+      static_cast<double>((*writer)->status().commits - commits) / kExchanges, cpu_us / kExchanges,
+      static_cast<long long>(took_us[kExchanges / 2]),
+      static_cast<long long>(took_us[kExchanges * 99 / 100]));
+  return 0;
+}
+
 }  // namespace
 }  // namespace warden::audit
 
@@ -132,5 +170,6 @@ int main(int argc, char** argv) {
   const Draft first = decision();
   encoder("decision", first);
   encoder("outcome", outcome(first));
+  if (paced(argv[1]) != 0) return 1;
   return append(argv[1], argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 40'000);
 }
