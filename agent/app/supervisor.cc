@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/supervisor.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -249,7 +250,7 @@ class Control final : public Supervisor {
   }
 
   void watch_kernel() {
-    if (!ring_.is_open()) ring_.assign(::dup(guard_->event_fd()));
+    if (!ring_.is_open()) ring_.assign(::fcntl(guard_->event_fd(), F_DUPFD_CLOEXEC, 0));
     ring_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
       if (error) return;
       desk_->drain_kernel_events();

@@ -13,6 +13,7 @@
 
 #include "agent/app/link.h"
 #include "agent/app/messages.h"
+#include "agent/app/port_hold.h"
 #include "agent/app/spawn.h"
 
 namespace warden::app {
@@ -57,19 +58,21 @@ class Workers {
  private:
   using Clock = std::chrono::steady_clock;
   struct One {
-    pid_t pid = -1;
+    pid_t pid = -1;  // -1: reaped, and the number may be another process's by now
     std::shared_ptr<Link> link;
     bool ready = false;
     Clock::time_point started{};
     Clock::time_point answered_ping{};  // when the ping that it answered last was sent
   };
   Result<void, SpawnError> spawn();
+  void spawn_later();
   bool receive(uint64_t number, MessageType type, std::string_view payload);
   void gone(uint64_t number, const char* why);
 
   boost::asio::io_context& io_;
   WorkerDesk& desk_;
   Setup setup_;
+  PortHold port_hold_;
   Start start_;
   std::unordered_map<uint64_t, One> workers_;
   std::unordered_map<uint64_t, Clock::time_point> pings_;
