@@ -45,6 +45,7 @@ constexpr std::array kCounters = {
     Shape{"untrusting_clients_total", "Clients that refused the host's authority", {}},
     Shape{"policy_loads_total", "Policy bundles loaded or refused", {"result"}},
     Shape{"worker_restarts_total", "Workers that ended and were started again", {}},
+    Shape{"flow_records_suppressed_total", "Flow records over a user's or the host's rate", {}},
     Shape{"stats_unknown_total", "Counters of workers with a name nobody knows", {}},
 };
 

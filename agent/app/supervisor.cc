@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
@@ -170,6 +171,7 @@ class Control final : public Supervisor {
     resolver_ = std::make_unique<attribution::Resolver>(config_.identity.persons);
     resolver_->scan();
     desk_ = std::make_unique<Desk>(*guard_, *resolver_, *authority_, *recorder_, observations_, metrics_);
+    resolver_->hash_aside([this] { asio::post(io_, [this] { desk_->catch_up(); }); });
     return tell_destinations();
   }
 
@@ -261,6 +263,7 @@ class Control final : public Supervisor {
   // The kernel's heartbeat is ours only as far as every worker's: a frozen worker makes it stale.
   void beat() {
     workers_->ping();
+    desk_->catch_up();
     if (!stopping_ && workers_->all_alive(kAliveWithin)) {
       guard_->beat();
       if (!ready_) become_ready();

@@ -61,7 +61,10 @@ bool Workers::receive(uint64_t number, MessageType type, std::string_view payloa
         return true;
       });
     case MessageType::flow_query:
-      return with(FlowQuery{}, [&](const FlowQuery& m) { return one.link->send(desk_.flow(number, m)), true; });
+      return with(FlowQuery{}, [&](const FlowQuery& m) {
+        desk_.flow(number, m, [link = one.link](const FlowReply& reply) { link->send(reply); });
+        return true;
+      });
     case MessageType::leaf_query:
       return with(LeafQuery{}, [&](const LeafQuery& m) { return one.link->send(desk_.leaf(m)), true; });
     case MessageType::decision:

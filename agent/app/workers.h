@@ -22,9 +22,10 @@ namespace warden::app {
 class WorkerDesk {
  public:
   virtual ~WorkerDesk() = default;
-  virtual FlowReply flow(uint64_t worker, const FlowQuery& query) = 0;
-  virtual LeafReply leaf(const LeafQuery& query) = 0;
   // `reply` is called once, now or later.
+  virtual void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) = 0;
+  virtual LeafReply leaf(const LeafQuery& query) = 0;
+  // The same here. False, here and below: the worker broke the protocol.
   virtual bool decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) = 0;
   virtual bool outcome(uint64_t worker, const Outcome& message) = 0;
   virtual bool flow_record(uint64_t worker, const FlowRecord& message) = 0;
