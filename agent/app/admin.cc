@@ -7,8 +7,10 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json.hpp>
+#include <chrono>
 
 namespace warden::app {
 namespace asio = boost::asio;
@@ -17,6 +19,8 @@ using Local = asio::local::stream_protocol;
 
 namespace {
 
+constexpr size_t kSessionsMax = 16;
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // out of descriptors or memory
 constexpr size_t kQuestionBytesMax = 64 * 1024;
 constexpr size_t kBacklogBytesMax = 16 << 20;  // a follower that does not read is let go
 
@@ -27,9 +31,14 @@ std::string word(const json::object& question, std::string_view key) {
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Local::socket socket, const AdminCommands& commands)
-      : socket_(std::move(socket)), commands_(commands) {}
-  ~Session() { unfollow(); }
+  Session(Local::socket socket, const AdminCommands& commands, std::shared_ptr<size_t> running)
+      : socket_(std::move(socket)), commands_(commands), running_(std::move(running)) {
+    ++*running_;
+  }
+  ~Session() {
+    unfollow();
+    --*running_;
+  }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -113,6 +122,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   Local::socket socket_;
   AdminCommands commands_;
+  std::shared_ptr<size_t> running_;
   std::string text_, out_, sending_;
   uint64_t following_ = 0;
   bool writing_ = false, finishing_ = false, over_ = false;
@@ -120,7 +130,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
 class Listener final : public Admin {
  public:
-  Listener(asio::io_context& io, AdminCommands commands) : acceptor_(io), commands_(std::move(commands)) {}
+  Listener(asio::io_context& io, AdminCommands commands) : acceptor_(io), pause_(io), commands_(std::move(commands)) {}
   Result<void, AdminError> open(const std::string& path) {
     boost::system::error_code error;
     ::unlink(path.c_str());
@@ -138,11 +148,17 @@ class Listener final : public Admin {
   void accept() {
     acceptor_.async_accept([this](boost::system::error_code error, Local::socket socket) {
       if (error == asio::error::operation_aborted) return;
-      if (!error) std::make_shared<Session>(std::move(socket), commands_)->read();
-      accept();
+      if (!error && *running_ < kSessionsMax) std::make_shared<Session>(std::move(socket), commands_, running_)->read();
+      if (!error) return accept();
+      pause_.expires_after(kAcceptPause);
+      pause_.async_wait([this](boost::system::error_code stopped) {
+        if (!stopped) accept();
+      });
     });
   }
   Local::acceptor acceptor_;
+  asio::steady_timer pause_;
+  std::shared_ptr<size_t> running_ = std::make_shared<size_t>(0);  // sessions may outlive the listener
   AdminCommands commands_;
 };
 

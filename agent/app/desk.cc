@@ -11,7 +11,8 @@ namespace {
 
 using audit::Field;
 
-constexpr unsigned kRefusalRecordsPerSecondMax = 200;
+constexpr auto kDigestPatience = std::chrono::seconds(10);  // reading a gigabyte takes about two
+constexpr size_t kWaitingMax = 16'384;
 
 // The supervisor's clock of a record is the log's; what a worker may set, Draft::parse has checked.
 Result<audit::Draft, audit::DraftError> read_draft(const std::string& bytes, audit::Kind kind) {
@@ -19,6 +20,22 @@ Result<audit::Draft, audit::DraftError> read_draft(const std::string& bytes, aud
   if (draft && draft->kind() != kind) return fail(audit::DraftError::not_yours, "another kind of record");
   return draft;
 }
+
+void refuse_draft(Metrics& metrics) { metrics.count("audit_failures_total|bad_record"); }
+
+std::string req_of(const audit::Draft& draft) {
+  const audit::Value* value = draft.get(Field::req);
+  const auto* req = value != nullptr ? std::get_if<std::string>(value) : nullptr;
+  return req != nullptr ? *req : std::string();
+}
+
+// Where a connection went is the kernel's word as much as who made it.
+void destination_fields(const Endpoint& original, audit::Draft& draft) {
+  draft.set(Field::net_port, int64_t{original.port});
+  draft.set(Field::net_dst, original.to_string());
+}
+
+int64_t second_now() { return boot_us() / 1'000'000; }
 
 }  // namespace
 
@@ -29,8 +46,14 @@ void Desk::drain_kernel_events() {
       case kernel::EventKind::fork:
       case kernel::EventKind::exit: resolver_.on_event(event); break;
       case kernel::EventKind::refused:
-      case kernel::EventKind::quic_refused: refused(event); break;
-      case kernel::EventKind::passed: metrics_.count("kernel_connects_total|passed"); break;
+      case kernel::EventKind::quic_refused:
+        metrics_.count("kernel_connects_total|refused");
+        record_connect(event, "refused");
+        break;
+      case kernel::EventKind::passed:
+        metrics_.count("kernel_connects_total|passed");
+        record_connect(event, "observed");
+        break;
       case kernel::EventKind::connect: metrics_.count("kernel_connects_total|redirected"); break;
       case kernel::EventKind::dns_learned:
         log::debug("learned {} for {}", event.flow.original.to_string(), event.host);
@@ -39,23 +62,61 @@ void Desk::drain_kernel_events() {
   });
 }
 
-FlowReply Desk::flow(uint64_t worker, const FlowQuery& query) {
-  FlowReply reply{query.query, false, 0, {}, {}, {}};
+void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) {
   const auto flow = guard_.find_flow(query.peer, query.local);
-  if (!flow) return reply;
+  if (!flow) return reply({query.query, false, 0, {}, {}, {}});
   // The exec that made this process may still be in the ring; identity must not be older than the connection.
   drain_kernel_events();
-  GrantedFlow granted;
-  granted.worker = worker;
-  granted.original = flow->original;
-  granted.identity = resolver_.resolve(*flow);
-  pipeline::identity_fields(granted.identity, granted.fields);
-  reply.found = true;
-  reply.original = flow->original;
-  reply.host = flow->host;
-  reply.identity = attribution::serialise(granted.identity);
-  reply.flow = flows_.grant(std::move(granted));
-  return reply;
+  identify(worker, *flow,
+           [this, worker, number = query.query, original = flow->original, host = flow->host,
+             reply = std::move(reply)](attribution::Identity identity) {
+             GrantedFlow granted;
+             granted.worker = worker;
+             granted.original = original;
+             granted.identity = std::move(identity);
+             pipeline::identity_fields(granted.identity, granted.fields);
+             destination_fields(original, granted.fields);
+             FlowReply answer{number, true, 0, original, host, attribution::serialise(granted.identity)};
+             answer.flow = flows_.grant(std::move(granted));
+             reply(std::move(answer));
+           });
+}
+
+void Desk::identify(uint64_t worker, const kernel::Flow& flow, Identified done) {
+  auto resolved = resolver_.resolve_now(flow);
+  if (resolved.digest == nullptr || waiting_.size() >= kWaitingMax) return done(std::move(resolved.identity));
+  waiting_.push_back({worker, std::chrono::steady_clock::now() + kDigestPatience, std::move(resolved.identity),
+                      std::move(resolved.digest), std::move(done)});
+}
+
+void Desk::catch_up() {
+  resolver_.collect_hashes();
+  const auto now = std::chrono::steady_clock::now();
+  std::list<Waiting> finished;
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    const auto next = std::next(at);
+    if (at->digest->done || now >= at->until) finished.splice(finished.end(), waiting_, at);
+    at = next;
+  }
+  for (Waiting& one : finished) {
+    one.identity.exe_sha256 = one.digest->digest;  // "hash_pending" when it took too long
+    one.done(std::move(one.identity));
+  }
+  const uint64_t over = flow_rate_.take_over(second_now());
+  if (over == 0) return;
+  metrics_.count("flow_records_suppressed_total", over);
+  audit::Draft gap(audit::Kind::gap);
+  gap.set(Field::gap_reason, std::string("flow_rate"));
+  gap.set(Field::gap_since, rfc3339(wall_us() - 1'000'000));
+  gap.set(Field::gap_decisions, int64_t{0});
+  gap.set(Field::gap_outcomes, int64_t{0});
+  gap.set(Field::gap_other, static_cast<int64_t>(over));
+  recorder_.note(std::move(gap));
+}
+
+void Desk::worker_gone(uint64_t worker) {
+  flows_.end_all_of(worker);
+  waiting_.remove_if([worker](const Waiting& one) { return one.worker == worker; });
 }
 
 LeafReply Desk::leaf(const LeafQuery& query) {
@@ -71,10 +132,16 @@ LeafReply Desk::leaf(const LeafQuery& query) {
   return reply;
 }
 
+// A draft that cannot be read is one exchange's trouble: whoever can make a worker write one must not end the worker's others.
 bool Desk::decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) {
   const auto flow = flows_.find(message.flow, worker);
+  if (!flow) return false;
   auto draft = read_draft(message.draft, audit::Kind::decision);
-  if (!flow || !draft) return false;
+  if (!draft || !flow->exchanges.begin(req_of(*draft))) {
+    refuse_draft(metrics_);
+    reply(RecordFault::refused);
+    return true;
+  }
   draft->merge(flow->fields);
   ++decided_;
   observations_.decided(*flow, *draft);
@@ -83,8 +150,10 @@ bool Desk::decision(uint64_t worker, const Decision& message, std::function<void
 }
 
 bool Desk::outcome(uint64_t worker, const Outcome& message) {
+  const auto flow = flows_.find(message.flow, worker);
+  if (!flow) return false;
   auto draft = read_draft(message.draft, audit::Kind::outcome);
-  if (!flows_.find(message.flow, worker) || !draft) return false;
+  if (!draft || !flow->exchanges.end(req_of(*draft))) return refuse_draft(metrics_), true;
   observations_.ended(*draft);
   recorder_.note(std::move(*draft));
   return true;
@@ -92,11 +161,13 @@ bool Desk::outcome(uint64_t worker, const Outcome& message) {
 
 bool Desk::flow_record(uint64_t worker, const FlowRecord& message) {
   const auto flow = flows_.find(message.flow, worker);
+  if (!flow) return false;
   auto draft = read_draft(message.draft, audit::Kind::flow);
-  if (!flow || !draft) return false;
+  if (!draft) return refuse_draft(metrics_), true;
   draft->merge(flow->fields);
   if (const audit::Value* capture = draft->get(Field::net_capture))
     if (const auto* word = std::get_if<std::string>(capture); word != nullptr && *word == "spliced") ++spliced_;
+  if (!flow_rate_.admit(flow->identity.uid, second_now())) return true;
   observations_.decided(*flow, *draft);
   recorder_.note(std::move(*draft));
   return true;
@@ -104,25 +175,20 @@ bool Desk::flow_record(uint64_t worker, const FlowRecord& message) {
 
 void Desk::stats(const Stats& message) { metrics_.add(message.counters); }
 
-void Desk::refused(const kernel::Event& event) {
-  metrics_.count("kernel_connects_total|refused");
-  const int64_t second = boot_us() / 1'000'000;
-  if (second != refused_second_) {
-    refused_second_ = second;
-    refused_in_second_ = 0;
-  }
-  if (++refused_in_second_ > kRefusalRecordsPerSecondMax) return;
-  GrantedFlow flow;
-  flow.original = event.flow.original;
-  flow.identity = resolver_.resolve(event.flow);
-  audit::Draft draft(audit::Kind::flow);
-  pipeline::identity_fields(flow.identity, draft);
-  draft.set(Field::net_capture, std::string("refused"));
-  draft.set(Field::net_reason, event.reason);
-  draft.set(Field::net_port, int64_t{event.flow.original.port});
-  draft.set(Field::net_dst, event.flow.original.to_string());
-  observations_.decided(flow, draft);
-  recorder_.note(std::move(draft));
+void Desk::record_connect(const kernel::Event& event, const char* capture) {
+  if (!flow_rate_.admit(event.flow.process.uid, second_now())) return;
+  identify(0, event.flow, [this, original = event.flow.original, reason = event.reason, capture](attribution::Identity identity) {
+    GrantedFlow flow;
+    flow.original = original;
+    flow.identity = std::move(identity);
+    audit::Draft draft(audit::Kind::flow);
+    pipeline::identity_fields(flow.identity, draft);
+    destination_fields(original, draft);
+    draft.set(Field::net_capture, std::string(capture));
+    draft.set(Field::net_reason, reason);
+    observations_.decided(flow, draft);
+    recorder_.note(std::move(draft));
+  });
 }
 
 }  // namespace warden::app

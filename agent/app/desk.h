@@ -3,8 +3,12 @@
 // from the authority, durability from the recorder; nothing a worker says about any of these is believed.
 #pragma once
 
-#include <unordered_map>
+#include <chrono>
+#include <functional>
+#include <list>
+#include <memory>
 
+#include "agent/app/flow_rate.h"
 #include "agent/app/flows.h"
 #include "agent/app/metrics.h"
 #include "agent/app/observations.h"
@@ -27,24 +31,36 @@ class Desk final : public WorkerDesk {
         observations_(observations),
         metrics_(metrics) {}
 
-  FlowReply flow(uint64_t worker, const FlowQuery& query) override;
+  void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) override;
   LeafReply leaf(const LeafQuery& query) override;
   bool decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) override;
   bool outcome(uint64_t worker, const Outcome& message) override;
   bool flow_record(uint64_t worker, const FlowRecord& message) override;
   void flow_end(uint64_t worker, const FlowEnd& message) override { flows_.end(message.flow, worker); }
   void stats(const Stats& message) override;
-  void worker_gone(uint64_t worker) override { flows_.end_all_of(worker); }
-
-  // A connection that the kernel refused: recorded, up to a rate; the rest is counted.
-  void refused(const kernel::Event& event);
+  void worker_gone(uint64_t worker) override;
 
   void drain_kernel_events();
+  // What waited: for digests that are there or overdue, and for a second to be over. Every beat, and when a digest is done.
+  void catch_up();
   [[nodiscard]] size_t flows() const { return flows_.size(); }
   [[nodiscard]] uint64_t decided() const { return decided_; }
   [[nodiscard]] uint64_t spliced() const { return spliced_; }
 
  private:
+  using Identified = std::function<void(attribution::Identity)>;
+  struct Waiting {
+    uint64_t worker = 0;  // 0: nobody's
+    std::chrono::steady_clock::time_point until;
+    attribution::Identity identity;
+    std::shared_ptr<const attribution::PendingDigest> digest;
+    Identified done;
+  };
+  // Calls `done` when the executable's digest is known, or has taken too long.
+  void identify(uint64_t worker, const kernel::Flow& flow, Identified done);
+  // A connection that the kernel refused or let through: recorded, up to a rate; the rest is counted.
+  void record_connect(const kernel::Event& event, const char* capture);
+
   kernel::Guard& guard_;
   attribution::Resolver& resolver_;
   tls::Authority& authority_;
@@ -53,8 +69,8 @@ class Desk final : public WorkerDesk {
   Metrics& metrics_;
   Flows flows_;
   uint64_t decided_ = 0, spliced_ = 0;
-  int64_t refused_second_ = 0;
-  unsigned refused_in_second_ = 0;
+  FlowRate flow_rate_;
+  std::list<Waiting> waiting_;
 };
 
 }  // namespace warden::app

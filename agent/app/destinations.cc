@@ -60,9 +60,9 @@ struct Destinations::Shared : std::enable_shared_from_this<Destinations::Shared>
       const auto& [host, port] = names[i];
       std::vector<Endpoint> endpoints = lookup(host, port);
       if (closed || endpoints.empty()) continue;
-      boost::asio::post(io, [self = shared_from_this(), endpoints = std::move(endpoints), host = host] {
+      boost::asio::post(io, [self = shared_from_this(), endpoints = std::move(endpoints), name = host] {
         if (self->closed) return;
-        for (const Endpoint& endpoint : endpoints) self->learned(endpoint, host);
+        for (const Endpoint& endpoint : endpoints) self->learned(endpoint, name);
       });
     }
     const std::lock_guard lock(mutex);

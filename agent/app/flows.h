@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Flows: the connections that workers were granted, with the identity that their records will carry. The supervisor's own
-// knowledge: a worker names a flow by number and can name only its own.
+// knowledge: a worker names a flow by number and can name only its own, and of an exchange only one that it began there.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <string>
 #include <unordered_map>
 
 #include "agent/attribution/identity.h"
@@ -13,22 +16,43 @@
 
 namespace warden::app {
 
+// Exchanges of one flow that have a decision and no outcome yet. A connection runs one at a time; some never have an outcome
+// (the decision could not be recorded), so the oldest give way.
+class OpenExchanges {
+ public:
+  static constexpr size_t kReqBytesMax = 64;
+  // False: not a name of an exchange, or one that is open already.
+  bool begin(const std::string& req) {
+    if (req.empty() || req.size() > kReqBytesMax || std::ranges::find(open_, req) != open_.end()) return false;
+    if (open_.size() == kOpenMax) open_.pop_front();
+    open_.push_back(req);
+    return true;
+  }
+  // False: never begun here, or ended before.
+  bool end(const std::string& req) { return std::erase(open_, req) > 0; }
+
+ private:
+  static constexpr size_t kOpenMax = 16;
+  std::deque<std::string> open_;
+};
+
 struct GrantedFlow {
   uint64_t worker = 0;
   Endpoint original;
   attribution::Identity identity;
-  audit::Draft fields;  // identity, ready to be merged into records
+  audit::Draft fields;  // identity and destination, ready to be merged into records
+  OpenExchanges exchanges;
 };
 
 class Flows {
  public:
   uint64_t grant(GrantedFlow flow) {
     const uint64_t number = next_++;
-    flows_.emplace(number, std::make_shared<const GrantedFlow>(std::move(flow)));
+    flows_.emplace(number, std::make_shared<GrantedFlow>(std::move(flow)));
     return number;
   }
   // nullptr: there is no such flow, or it is another worker's.
-  [[nodiscard]] std::shared_ptr<const GrantedFlow> find(uint64_t number, uint64_t worker) const {
+  [[nodiscard]] std::shared_ptr<GrantedFlow> find(uint64_t number, uint64_t worker) const {
     const auto found = flows_.find(number);
     return found == flows_.end() || found->second->worker != worker ? nullptr : found->second;
   }
@@ -42,7 +66,7 @@ class Flows {
 
  private:
   uint64_t next_ = 1;
-  std::unordered_map<uint64_t, std::shared_ptr<const GrantedFlow>> flows_;
+  std::unordered_map<uint64_t, std::shared_ptr<GrantedFlow>> flows_;
 };
 
 }  // namespace warden::app

@@ -29,7 +29,7 @@ void Link::close(const char* why) {
   open_ = false;
   boost::system::error_code ignored;
   socket_.close(ignored);
-  closed_(why);
+  asio::post(io_, [self = shared_from_this(), why] { self->closed_(why); });
 }
 
 void Link::read() {
@@ -61,8 +61,9 @@ bool Link::deliver() {
 }
 
 void Link::flush_later() {
-  if (!open_ || flush_pending_) return;
+  // First of all: while a write is stuck everything else only makes the queue longer.
   if (out_.size() > limits_.queue_bytes_max) return close("the peer does not read");
+  if (flush_pending_) return;
   flush_pending_ = true;
   asio::post(io_, [self = shared_from_this()] { self->flush(); });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Link: one end of the Unix socket between supervisor and worker, in an io_context of one thread. Messages sent within one turn
-// of the loop leave in one write. A peer that breaks the framing or lets its queue grow past the cap is cut off.
+// of the loop leave in one write. A peer that breaks the framing or lets its queue grow past the cap is cut off; `closed` is then
+// called from the loop, never from within send(), so that whoever sends may be going through a list of links.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -29,10 +30,12 @@ class Link : public std::enable_shared_from_this<Link> {
 
   template <class Message>
   void send(const Message& message) {
+    if (!open_) return;
     pack(message, out_);
     flush_later();
   }
   void close(const char* why);
+  [[nodiscard]] bool is_open() const { return open_; }
 
  private:
   Link(boost::asio::io_context& io, int fd, Limits limits, Receive receive, Closed closed);

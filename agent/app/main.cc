@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // egresswardend: the agent. Run by systemd or by hand; the same binary is a proxy worker when the supervisor starts it as one.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -23,6 +24,8 @@ int be_worker(char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A reader that left is an error of one write, not the end of the agent; workers inherit it.
+  std::signal(SIGPIPE, SIG_IGN);
   if (argc == 4 && std::strcmp(argv[1], "--worker") == 0) return be_worker(argv);
   CLI::App app{"Egresswarden host agent: attributes, inspects and records LLM traffic of this host"};
   std::string path = "/etc/egresswarden/agent.yaml";

@@ -11,9 +11,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
+#include <chrono>
 #include <map>
 
 #include "agent/pipeline/tally.h"
@@ -29,26 +31,51 @@ struct Shape {
   std::string_view name;
   std::string_view help;
   std::array<std::string_view, 3> labels;
+  bool workers = false;  // a worker may count it
 };
 
 // Every counter that a worker or the control thread may name, with its labels in the order of the name's parts.
 constexpr std::array kCounters = {
-    Shape{"decisions_total", "Exchanges decided", {"verdict", "action", "provider"}},
-    Shape{"connections_total", "Redirected connections by what became of them", {"capture"}},
-    Shape{"not_evaluated_total", "Requests that could not be evaluated", {"reason"}},
-    Shape{"unresolved_identity_total", "Decisions with an unresolved identity fact", {}},
+    Shape{"decisions_total", "Exchanges decided", {"verdict", "action", "provider"}, true},
+    Shape{"connections_total", "Redirected connections by what became of them", {"capture"}, true},
+    Shape{"not_evaluated_total", "Requests that could not be evaluated", {"reason"}, true},
+    Shape{"unresolved_identity_total", "Decisions with an unresolved identity fact", {}, true},
     Shape{"kernel_events_dropped_total", "Kernel events lost", {}},
     Shape{"kernel_connects_total", "LLM-bound connects seen by the kernel half", {"outcome"}},
     Shape{"audit_records_total", "Records made durable", {"kind"}},
     Shape{"audit_failures_total", "Records that could not be made durable", {"fault"}},
-    Shape{"tls_handshakes_total", "TLS handshakes", {"leg", "result"}},
-    Shape{"untrusting_clients_total", "Clients that refused the host's authority", {}},
+    Shape{"tls_handshakes_total", "TLS handshakes", {"leg", "result"}, true},
+    Shape{"untrusting_clients_total", "Clients that refused the host's authority", {}, true},
     Shape{"policy_loads_total", "Policy bundles loaded or refused", {"result"}},
     Shape{"worker_restarts_total", "Workers that ended and were started again", {}},
+    Shape{"flow_records_suppressed_total", "Flow records over a user's or the host's rate", {}},
     Shape{"stats_unknown_total", "Counters of workers with a name nobody knows", {}},
 };
 
+// Series that stand at zero rather than being absent, so that a dashboard can tell "none" from "not there".
+constexpr std::array<std::string_view, 19> kFromTheStart = {
+    "connections_total|proxied",       "connections_total|spliced",         "connections_total|refused",
+    "not_evaluated_total|request_incomplete", "unresolved_identity_total",  "kernel_events_dropped_total",
+    "audit_records_total|decision",    "audit_records_total|outcome",       "audit_records_total|flow",
+    "tls_handshakes_total|client|ok",  "tls_handshakes_total|client|failed", "tls_handshakes_total|client|untrusted",
+    "tls_handshakes_total|provider|ok", "tls_handshakes_total|provider|failed", "untrusting_clients_total",
+    "worker_restarts_total",           "flow_records_suppressed_total",     "stats_unknown_total",
+    "policy_loads_total|refused"};
+
 constexpr size_t kSeriesMax = 10'000;  // a worker that invents labels cannot fill our memory
+constexpr size_t kLabelBytesMax = 64;
+constexpr size_t kScrapesMax = 8;
+constexpr auto kScrapeTimeout = std::chrono::seconds(5);
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // out of descriptors or memory
+
+bool is_printable(std::string_view label) {
+  return label.size() <= kLabelBytesMax && std::ranges::all_of(label, [](char c) { return c >= ' ' && c < '\x7f'; });
+}
+
+const Shape* shape_of(std::string_view name) {
+  const auto found = std::ranges::find(kCounters, name, &Shape::name);
+  return found == kCounters.end() ? nullptr : &*found;
+}
 
 std::vector<std::string_view> split(std::string_view name) {
   std::vector<std::string_view> parts;
@@ -70,6 +97,10 @@ struct Metrics::State {
   std::map<std::string, prometheus::Histogram*, std::less<>> stages;
   prometheus::Histogram* commit = nullptr;
   size_t series = 0;
+  std::map<std::string, uint64_t, std::less<>> totals;                              // count_up_to
+  std::map<std::string, std::pair<std::string, prometheus::Gauge*>, std::less<>> only;  // set_only
+  std::shared_ptr<size_t> scrapes = std::make_shared<size_t>(0);  // one may outlive us by a turn
+  std::unique_ptr<asio::steady_timer> pause;
   std::unique_ptr<tcp::acceptor> acceptor;
   std::function<void()> refresh;
 
@@ -96,6 +127,7 @@ Metrics::Metrics() : state_(std::make_unique<State>()) {
                         .Help("Duration of group commits")
                         .Register(state_->registry)
                         .Add({}, bounds);
+  for (const std::string_view name : kFromTheStart) count(name, 0);
 }
 
 Metrics::~Metrics() = default;
@@ -115,7 +147,8 @@ void Metrics::State::add_stage(const std::vector<std::string_view>& parts, uint6
 void Metrics::add(const std::vector<std::pair<std::string, uint64_t>>& counters) {
   for (const auto& [name, n] : counters) {
     if (!name.starts_with("stage|")) {
-      count(name, n);
+      const Shape* const shape = shape_of(std::string_view(name).substr(0, name.find('|')));
+      count(shape != nullptr && shape->workers ? std::string_view(name) : "stats_unknown_total", n);
       continue;
     }
     const std::vector<std::string_view> parts = split(name);
@@ -130,11 +163,12 @@ void Metrics::add(const std::vector<std::pair<std::string, uint64_t>>& counters)
 
 void Metrics::count(std::string_view name, uint64_t n) {
   const std::vector<std::string_view> parts = split(name);
-  const auto shape = std::ranges::find(kCounters, parts[0], &Shape::name);
-  const size_t labels = shape == kCounters.end()
+  const Shape* const shape = shape_of(parts[0]);
+  const size_t labels = shape == nullptr
                             ? 0
                             : static_cast<size_t>(std::ranges::count_if(shape->labels, [](auto l) { return !l.empty(); }));
-  if (shape == kCounters.end() || parts.size() != labels + 1 || state_->series > kSeriesMax) {
+  const bool printable = std::all_of(parts.begin(), parts.end(), is_printable);
+  if (shape == nullptr || !printable || parts.size() != labels + 1 || state_->series > kSeriesMax) {
     state_->counters.find("stats_unknown_total")->second->Add({}).Increment();
     return;
   }
@@ -145,7 +179,7 @@ void Metrics::count(std::string_view name, uint64_t n) {
   family->Add(set).Increment(static_cast<double>(n));
 }
 
-void Metrics::set(std::string_view name, double value) {
+prometheus::Gauge& Metrics::set(std::string_view name, double value) {
   const std::vector<std::string_view> parts = split(name);
   auto& family = state_->gauges[std::string(parts[0])];
   if (family == nullptr)
@@ -154,7 +188,23 @@ void Metrics::set(std::string_view name, double value) {
   for (size_t i = 1; i < parts.size(); ++i)
     if (const size_t equals = parts[i].find('='); equals != std::string_view::npos)
       labels.emplace(std::string(parts[i].substr(0, equals)), std::string(parts[i].substr(equals + 1)));
-  family->Add(labels).Set(value);
+  prometheus::Gauge& gauge = family->Add(labels);
+  gauge.Set(value);
+  return gauge;
+}
+
+void Metrics::count_up_to(std::string_view name, uint64_t total) {
+  auto& known = state_->totals[std::string(name)];
+  if (total > known) count(name, total - known);
+  known = std::max(known, total);
+}
+
+void Metrics::set_only(std::string_view name, double value) {
+  const std::string metric(name.substr(0, name.find('|')));
+  auto& last = state_->only[metric];
+  if (last.first == name) return last.second->Set(value);
+  if (last.second != nullptr) state_->gauges[metric]->Remove(last.second);
+  last = {std::string(name), &set(name, value)};
 }
 
 void Metrics::observe_commit_seconds(double seconds) { state_->commit->Observe(seconds); }
@@ -166,8 +216,20 @@ namespace {
 // One scrape: request in, text out, connection closed. Holds itself alive by its handlers.
 class Scrape : public std::enable_shared_from_this<Scrape> {
  public:
-  Scrape(tcp::socket socket, std::function<std::string()> text) : socket_(std::move(socket)), text_(std::move(text)) {}
+  Scrape(tcp::socket socket, std::shared_ptr<size_t> running, std::function<std::string()> text)
+      : socket_(std::move(socket)), running_(std::move(running)), text_(std::move(text)), deadline_(socket_.get_executor()) {
+    ++*running_;
+  }
+  ~Scrape() { --*running_; }
+  Scrape(const Scrape&) = delete;
+  Scrape& operator=(const Scrape&) = delete;
+
   void run() {
+    deadline_.expires_after(kScrapeTimeout);
+    deadline_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+      boost::system::error_code ignored;
+      if (const auto self = weak.lock(); self && !error) self->socket_.close(ignored);
+    });
     parser_.body_limit(0);
     parser_.header_limit(8192);
     http::async_read(socket_, buffer_, parser_, [self = shared_from_this()](boost::system::error_code error, size_t) {
@@ -189,7 +251,9 @@ class Scrape : public std::enable_shared_from_this<Scrape> {
     });
   }
   tcp::socket socket_;
+  std::shared_ptr<size_t> running_;
   std::function<std::string()> text_;
+  asio::steady_timer deadline_;
   boost::beast::flat_buffer buffer_{16384};
   http::request_parser<http::empty_body> parser_;
   http::response<http::string_body> response_;
@@ -200,12 +264,16 @@ class Scrape : public std::enable_shared_from_this<Scrape> {
 void Metrics::State::accept(const Metrics& metrics) {
   acceptor->async_accept([this, &metrics](boost::system::error_code error, tcp::socket socket) {
     if (error == asio::error::operation_aborted) return;
-    if (!error)
-      std::make_shared<Scrape>(std::move(socket), [this, &metrics] {
+    if (!error && *scrapes < kScrapesMax)
+      std::make_shared<Scrape>(std::move(socket), scrapes, [this, &metrics] {
         refresh();
         return metrics.text();
       })->run();
-    accept(metrics);
+    if (!error) return accept(metrics);
+    pause->expires_after(kAcceptPause);
+    pause->async_wait([this, &metrics](boost::system::error_code stopped) {
+      if (!stopped) accept(metrics);
+    });
   });
 }
 
@@ -222,6 +290,7 @@ Result<void, MetricsError> Metrics::listen(asio::io_context& io, const std::stri
     return fail(MetricsError::bad_address, "metrics.listen: '" + address + "' is not ADDRESS:PORT");
   state_->refresh = std::move(refresh);
   state_->acceptor = std::make_unique<tcp::acceptor>(io);
+  state_->pause = std::make_unique<asio::steady_timer>(io);
   const tcp::endpoint endpoint(ip, static_cast<uint16_t>(port));
   auto& acceptor = *state_->acceptor;
   acceptor.open(endpoint.protocol(), error);

@@ -14,6 +14,10 @@
 
 #include "agent/base/result.h"
 
+namespace prometheus {
+class Gauge;
+}
+
 namespace warden::app {
 
 enum class MetricsError { bad_address, cannot_listen };
@@ -25,10 +29,14 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // Deltas of a worker (pipeline::Tally::take). Names we do not know are counted, not believed.
+  // Deltas of a worker (pipeline::Tally::take). Names that are not a worker's, and labels that are no words, are counted as
+  // unknown, not believed.
   void add(const std::vector<std::pair<std::string, uint64_t>>& counters);
   void count(std::string_view name, uint64_t n = 1);     // "metric|label value|..."
-  void set(std::string_view name, double value);         // gauges
+  // A counter that somebody else keeps: counts what it grew by since the last call.
+  void count_up_to(std::string_view name, uint64_t total);
+  prometheus::Gauge& set(std::string_view name, double value);  // "metric|label=value|..."
+  void set_only(std::string_view name, double value);    // and removes the gauge's series with other labels
   void observe_commit_seconds(double seconds);
   [[nodiscard]] std::string text() const;                // the exposition format
 

@@ -14,13 +14,18 @@ namespace {
 
 constexpr size_t kLatestMax = 20'000;
 constexpr size_t kInventoryMax = 50'000;
+// Of what an application or a worker chose; the log has the whole.
+constexpr size_t kTextBytesMax = 256;
+constexpr size_t kListMax = 32;
 
 using audit::Field;
+
+std::string cut(std::string_view whole) { return std::string(whole.substr(0, kTextBytesMax)); }
 
 std::string text(const audit::Draft& draft, Field field) {
   const audit::Value* value = draft.get(field);
   const auto* held = value != nullptr ? std::get_if<std::string>(value) : nullptr;
-  return held != nullptr ? *held : std::string();
+  return held != nullptr ? cut(*held) : std::string();
 }
 
 int64_t number(const audit::Draft& draft, Field field) {
@@ -37,7 +42,7 @@ std::vector<std::string> classes_of(const audit::Draft& draft) {
   for (const audit::Row& row : *rows)
     for (const auto& [name, member] : row.members)
       if (const auto* held = std::get_if<std::string>(&member); name == "class" && held != nullptr)
-        if (std::ranges::find(classes, *held) == classes.end()) classes.push_back(*held);
+        if (classes.size() < kListMax && std::ranges::find(classes, cut(*held)) == classes.end()) classes.push_back(cut(*held));
   return classes;
 }
 
@@ -60,13 +65,13 @@ void Observations::decided(const GrantedFlow& flow, const audit::Draft& record) 
   Observation o;
   o.time_us = wall_us();
   o.req = text(record, Field::req);
-  o.user = flow.identity.user.known() ? flow.identity.user.value : std::string();
+  o.user = flow.identity.user.known() ? cut(flow.identity.user.value) : std::string();
   o.uid = flow.identity.uid;
-  o.exe = flow.identity.exe.value;
-  o.comm = flow.identity.comm;
+  o.exe = cut(flow.identity.exe.value);
+  o.comm = cut(flow.identity.comm);
   o.pid = flow.identity.pid;
-  o.unit = flow.identity.unit.value;
-  o.pod = flow.identity.pod_name.value;
+  o.unit = cut(flow.identity.unit.value);
+  o.pod = cut(flow.identity.pod_name.value);
   o.provider = text(record, Field::llm_provider);
   o.host = text(record, Field::net_host);
   o.model = text(record, Field::llm_model);
@@ -77,7 +82,8 @@ void Observations::decided(const GrantedFlow& flow, const audit::Draft& record) 
   o.capture = text(record, Field::net_capture);
   if (o.reason.empty()) o.reason = text(record, Field::net_reason);
   if (const audit::Value* rules = record.get(Field::pol_rules))
-    if (const auto* list = std::get_if<std::vector<std::string>>(rules)) o.rules = *list;
+    if (const auto* list = std::get_if<std::vector<std::string>>(rules))
+      for (size_t i = 0; i < std::min(list->size(), kListMax); ++i) o.rules.push_back(cut((*list)[i]));
   o.classes = classes_of(record);
 
   const std::string shown = o.verdict.empty() ? o.capture : o.action;

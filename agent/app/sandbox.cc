@@ -4,8 +4,11 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,19 +24,37 @@ namespace {
 // What a running worker needs: its sockets, memory, time, and its own end.
 constexpr std::array kAllowed = {
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(close), SCMP_SYS(fstat),
-    SCMP_SYS(lseek), SCMP_SYS(mmap), SCMP_SYS(mremap), SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(madvise), SCMP_SYS(brk),
+    SCMP_SYS(lseek), SCMP_SYS(mremap), SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(brk),
     SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
-    SCMP_SYS(ioctl), SCMP_SYS(fcntl), SCMP_SYS(pipe2), SCMP_SYS(splice), SCMP_SYS(dup), SCMP_SYS(socket),
+    SCMP_SYS(fcntl), SCMP_SYS(pipe2), SCMP_SYS(splice), SCMP_SYS(dup),
     SCMP_SYS(connect), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(sendto), SCMP_SYS(recvfrom),
     SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), SCMP_SYS(shutdown), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
     SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(epoll_wait),
     SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_create1), SCMP_SYS(eventfd2),
     SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
     SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(getrandom),
-    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getppid), SCMP_SYS(tgkill),
+    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getppid),
     SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(restart_syscall), SCMP_SYS(rseq), SCMP_SYS(time),
     SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(getrusage), SCMP_SYS(sched_getaffinity), SCMP_SYS(membarrier),
 };
+
+struct Filtered {
+  int call;
+  scmp_arg_cmp argument;
+};
+
+// What of these calls a worker needs: no new code, no other family of sockets, no signal but to itself (abort).
+std::array<Filtered, 7> filtered_calls() {
+  const auto is = [](unsigned arg, uint64_t value) { return scmp_arg_cmp{arg, SCMP_CMP_EQ, value, 0}; };
+  const scmp_arg_cmp not_executable{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0};
+  return {{{SCMP_SYS(mmap), not_executable},
+           {SCMP_SYS(mprotect), not_executable},
+           {SCMP_SYS(socket), is(0, AF_INET)},
+           {SCMP_SYS(socket), is(0, AF_INET6)},
+           {SCMP_SYS(ioctl), is(1, FIONBIO)},
+           {SCMP_SYS(ioctl), is(1, FIONREAD)},
+           {SCMP_SYS(tgkill), is(0, static_cast<uint64_t>(::getpid()))}}};
+}
 
 }  // namespace
 
@@ -63,6 +84,9 @@ Result<void, SandboxError> enter_sandbox() {
   if (!filter) return fail(SandboxError::seccomp, "seccomp is not available");
   for (const int call : kAllowed)
     if (const int error = ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0); error != 0)
+      return fail(SandboxError::seccomp, std::strerror(-error));
+  for (const Filtered& one : filtered_calls())
+    if (const int error = ::seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, one.call, 1, &one.argument); error != 0)
       return fail(SandboxError::seccomp, std::strerror(-error));
   for (const int call : {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(bpf)})
     ::seccomp_rule_add(filter.get(), SCMP_ACT_KILL_PROCESS, call, 0);

@@ -31,7 +31,9 @@ std::unexpected<Error<SpawnError>> failed(SpawnError code, const std::string& wh
   const bool moved = ::write(cgroup_procs, "0", 1) == 1;
   for (size_t i = 0; i < fds.size(); ++i)
     if (fds[i] >= 0) ::dup2(fds[i], kLinkFd + static_cast<int>(i));
-  ::close_range(kListenerV6Fd + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  // Without an IPv6 listener its number may be anything the supervisor has open.
+  const int used = fds[2] >= 0 ? kListenerV6Fd : kListenerV4Fd;
+  ::close_range(static_cast<unsigned>(used) + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/supervisor.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
@@ -17,6 +20,7 @@
 #include <thread>
 
 #include "agent/app/admin.h"
+#include "agent/app/data_finder.h"
 #include "agent/app/desk.h"
 #include "agent/app/destinations.h"
 #include "agent/app/host_keys.h"
@@ -130,6 +134,7 @@ class Control final : public Supervisor {
     if (auto self = read_file("/proc/self/exe", size_t{1} << 30)) log.agent_build = hex(view(sha256(*self)));
     log.agent_cfg = config_.digest;
     log.start_reason = "started";
+    log.finds_data = [finder = std::make_shared<DataFinder>(pack_)](std::string_view value) { return (*finder)(value); };
     auto recorder = Recorder::open(io_, metrics_, log);
     if (!recorder) return refuse(StartError::log, recorder.error().detail);
     recorder_ = std::move(*recorder);
@@ -143,7 +148,7 @@ class Control final : public Supervisor {
       if (auto shipping = recorder_->ship(ship); !shipping)
         return refuse(StartError::log, "audit.collector: " + shipping.error().detail);
     }
-    record_policy("loaded");
+    record_policy();
     return {};
   }
 
@@ -169,6 +174,7 @@ class Control final : public Supervisor {
     resolver_ = std::make_unique<attribution::Resolver>(config_.identity.persons);
     resolver_->scan();
     desk_ = std::make_unique<Desk>(*guard_, *resolver_, *authority_, *recorder_, observations_, metrics_);
+    resolver_->hash_aside([this] { asio::post(io_, [this] { desk_->catch_up(); }); });
     return tell_destinations();
   }
 
@@ -249,7 +255,7 @@ class Control final : public Supervisor {
   }
 
   void watch_kernel() {
-    if (!ring_.is_open()) ring_.assign(::dup(guard_->event_fd()));
+    if (!ring_.is_open()) ring_.assign(::fcntl(guard_->event_fd(), F_DUPFD_CLOEXEC, 0));
     ring_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
       if (error) return;
       desk_->drain_kernel_events();
@@ -260,6 +266,7 @@ class Control final : public Supervisor {
   // The kernel's heartbeat is ours only as far as every worker's: a frozen worker makes it stale.
   void beat() {
     workers_->ping();
+    desk_->catch_up();
     if (!stopping_ && workers_->all_alive(kAliveWithin)) {
       guard_->beat();
       if (!ready_) become_ready();
@@ -306,7 +313,18 @@ class Control final : public Supervisor {
     recorder_->note(std::move(draft));
   }
 
-  void record_policy(const std::string& result) {
+  // Of a bundle that was refused there is no digest to name, and the one in force is not what was loaded.
+  void record_policy_refused(policy::BundleError why) {
+    static constexpr std::array<std::string_view, 6> kWords = {"unreadable",    "syntax",          "unknown_name",
+                                                               "invalid_value", "unsigned_bundle", "bad_signature"};
+    audit::Draft draft(audit::Kind::policy_load);
+    draft.set(Field::pol_result, "refused:" + std::string(kWords[static_cast<size_t>(why)]));
+    metrics_.count("policy_loads_total|refused");
+    recorder_->note(std::move(draft));
+  }
+
+  void record_policy() {
+    const std::string result = "loaded";
     audit::Draft draft(audit::Kind::policy_load);
     draft.set(Field::pol_bundle, hex(view(policy::digest(*policy_.program))));
     draft.set(Field::pol_ver, std::string(policy::version(*policy_.program)));
@@ -320,11 +338,11 @@ class Control final : public Supervisor {
     auto loaded = load_policy(config_, *pack_);
     if (!loaded) {
       log::error("policy not reloaded, the old one stays in force: {}", loaded.error().detail);
-      return record_policy("refused");
+      return record_policy_refused(loaded.error().code);
     }
     policy_ = std::move(*loaded);
     workers_->send_policy(policy_.message);
-    record_policy("loaded");
+    record_policy();
     log::info("policy {} {} in force", policy::bundle_name(*policy_.program), policy::version(*policy_.program));
   }
 
@@ -392,9 +410,10 @@ class Control final : public Supervisor {
     metrics_.set("spool_bytes", static_cast<double>(log.bytes));
     metrics_.set("audit_log_healthy", log.healthy ? 1 : 0);
     metrics_.set("kernel_connects_seen", static_cast<double>(kernel.connects_seen));
-    metrics_.set("kernel_events_lost", static_cast<double>(kernel.events_dropped));
+    metrics_.count_up_to("kernel_events_dropped_total", kernel.events_dropped);
+    metrics_.count_up_to("worker_restarts_total", workers_->restarts());
     metrics_.set("workers_ready", static_cast<double>(workers_->ready()));
-    metrics_.set("policy_info|version=" + std::string(policy::version(*policy_.program)) +
+    metrics_.set_only("policy_info|version=" + std::string(policy::version(*policy_.program)) +
                      "|bundle=" + std::string(policy::bundle_name(*policy_.program)),
                  1);
   }

@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
 #include "agent/base/log.h"
 
@@ -29,6 +31,8 @@ Result<void, SpawnError> Workers::spawn() {
   auto listeners = intercept::listen_on_loopback(setup_.port);
   if (!listeners) return fail(SpawnError::no_socket, listeners.error().detail);
   setup_.port = listeners->port;
+  if (!port_hold_.holds() && !port_hold_.take(setup_.port, static_cast<bool>(listeners->v6)))
+    return fail(SpawnError::no_socket, "port " + std::to_string(setup_.port) + " cannot be kept: " + std::strerror(errno));
   auto spawned = spawn_worker(setup_.account, setup_.cgroup, std::move(*listeners));
   if (!spawned) return std::unexpected(spawned.error());
   const uint64_t number = next_worker_++;
@@ -57,7 +61,10 @@ bool Workers::receive(uint64_t number, MessageType type, std::string_view payloa
         return true;
       });
     case MessageType::flow_query:
-      return with(FlowQuery{}, [&](const FlowQuery& m) { return one.link->send(desk_.flow(number, m)), true; });
+      return with(FlowQuery{}, [&](const FlowQuery& m) {
+        desk_.flow(number, m, [link = one.link](const FlowReply& reply) { link->send(reply); });
+        return true;
+      });
     case MessageType::leaf_query:
       return with(LeafQuery{}, [&](const LeafQuery& m) { return one.link->send(desk_.leaf(m)), true; });
     case MessageType::decision:
@@ -77,19 +84,28 @@ bool Workers::receive(uint64_t number, MessageType type, std::string_view payloa
 void Workers::gone(uint64_t number, const char* why) {
   const auto node = workers_.extract(number);
   if (!node) return;
-  // It may be alive and only misbehaving; what broke the protocol once is not asked again.
-  ::kill(node.mapped().pid, SIGKILL);
+  // It may be alive and only misbehaving; what broke the protocol once is not asked again. A pid that was not reaped is its own.
+  if (node.mapped().pid > 0) ::kill(node.mapped().pid, SIGKILL);
   desk_.worker_gone(number);
   if (draining_) return;
-  log::warn("worker {} (pid {}) ended: {}; starting another", number, node.mapped().pid, why);
+  log::warn("worker {} ended: {}; starting another", number, why);
   ++restarts_;
   // One that dies as soon as it starts would otherwise keep a processor busy with starting it.
   const bool lived = Clock::now() - node.mapped().started > kLivedLongEnough;
   respawn_pause_ = lived ? kRespawnPause : std::min<std::chrono::milliseconds>(respawn_pause_ * 2, kRespawnPauseMax);
+  spawn_later();
+}
+
+// Until it succeeds: what keeps a worker from being started (memory, processes, descriptors) may pass.
+void Workers::spawn_later() {
   auto pause = std::make_shared<boost::asio::steady_timer>(io_, respawn_pause_);
   pause->async_wait([this, pause](boost::system::error_code) {
     if (draining_) return;
-    if (auto spawned = spawn(); !spawned) log::error("no worker could be started: {}", spawned.error().detail);
+    auto spawned = spawn();
+    if (spawned) return;
+    log::error("no worker could be started, trying again: {}", spawned.error().detail);
+    respawn_pause_ = std::min<std::chrono::milliseconds>(respawn_pause_ * 2, kRespawnPauseMax);
+    spawn_later();
   });
 }
 
@@ -99,6 +115,8 @@ void Workers::reap() {
     const pid_t pid = ::waitpid(-1, &status, WNOHANG);
     if (pid <= 0) return;
     log::debug("child {} ended with status {}", pid, status);
+    for (auto& [number, one] : workers_)
+      if (one.pid == pid) one.pid = -1;
   }
 }
 
@@ -114,7 +132,7 @@ bool Workers::all_alive(std::chrono::milliseconds within) const {
   const auto oldest = Clock::now() - within;
   size_t alive = 0;
   for (const auto& [number, one] : workers_)
-    if (one.ready && one.answered_ping >= oldest) ++alive;
+    if (one.ready && one.link->is_open() && one.answered_ping >= oldest) ++alive;
   return alive == setup_.count;
 }
 

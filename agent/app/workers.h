@@ -13,6 +13,7 @@
 
 #include "agent/app/link.h"
 #include "agent/app/messages.h"
+#include "agent/app/port_hold.h"
 #include "agent/app/spawn.h"
 
 namespace warden::app {
@@ -21,9 +22,10 @@ namespace warden::app {
 class WorkerDesk {
  public:
   virtual ~WorkerDesk() = default;
-  virtual FlowReply flow(uint64_t worker, const FlowQuery& query) = 0;
-  virtual LeafReply leaf(const LeafQuery& query) = 0;
   // `reply` is called once, now or later.
+  virtual void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) = 0;
+  virtual LeafReply leaf(const LeafQuery& query) = 0;
+  // The same here. False, here and below: the worker broke the protocol.
   virtual bool decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) = 0;
   virtual bool outcome(uint64_t worker, const Outcome& message) = 0;
   virtual bool flow_record(uint64_t worker, const FlowRecord& message) = 0;
@@ -57,19 +59,21 @@ class Workers {
  private:
   using Clock = std::chrono::steady_clock;
   struct One {
-    pid_t pid = -1;
+    pid_t pid = -1;  // -1: reaped, and the number may be another process's by now
     std::shared_ptr<Link> link;
     bool ready = false;
     Clock::time_point started{};
     Clock::time_point answered_ping{};  // when the ping that it answered last was sent
   };
   Result<void, SpawnError> spawn();
+  void spawn_later();
   bool receive(uint64_t number, MessageType type, std::string_view payload);
   void gone(uint64_t number, const char* why);
 
   boost::asio::io_context& io_;
   WorkerDesk& desk_;
   Setup setup_;
+  PortHold port_hold_;
   Start start_;
   std::unordered_map<uint64_t, One> workers_;
   std::unordered_map<uint64_t, Clock::time_point> pings_;

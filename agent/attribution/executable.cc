@@ -6,21 +6,12 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <vector>
+#include <atomic>
 
-#include "agent/base/bytes.h"
-#include "agent/base/digest.h"
 #include "agent/base/fd.h"
 
 namespace warden::attribution {
 namespace {
-
-constexpr size_t kBlockBytes = size_t{1} << 18;
-
-int64_t ns(const timespec& t) {
-  return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
-}
 
 // overlayfs and btrfs show another device to stat(2) than the super block's, which is what the kernel facts
 // carry.
@@ -38,57 +29,79 @@ bool same_file(const struct stat& st, int fd, const FileId& expected) {
   return expected.device == 0 || expected.device == st.st_dev || device_is_virtual(fd);
 }
 
-Executables::Key Executables::key_of(const struct stat& st) {
-  return {st.st_dev, st.st_ino, static_cast<uint64_t>(st.st_size), ns(st.st_mtim), ns(st.st_ctim)};
+void Executables::hash_aside(std::function<void()> wake, uint64_t inline_bytes_max) {
+  hasher_ = std::make_unique<Hasher>(std::move(wake));
+  inline_bytes_max_ = inline_bytes_max;
 }
 
-Known<std::string> Executables::digest(int fd, const FileId& expected, const std::string& path) {
+Known<std::string> Executables::digest(int fd, const FileId& expected, const std::string& path,
+                                       std::shared_ptr<PendingDigest>* pending) {
   struct stat st {};
   if (::fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
     return Known<std::string>::unresolved("executable_not_a_file");
   if (!same_file(st, fd, expected)) return Known<std::string>::unresolved("executable_is_another_file");
-  const Key key = key_of(st);
+  const FileKey key = FileKey::of(st);
   if (const auto found = entries_.find(key); found != entries_.end()) {
     recent_.splice(recent_.begin(), recent_, found->second);
     return Known<std::string>::of(found->second->digest);
   }
   if (key.bytes > file_bytes_max_) return Known<std::string>::unresolved("executable_too_large");
-  return hash(fd, key, path);
-}
-
-Known<std::string> Executables::hash(int fd, const Key& key, const std::string& path) {
-  Sha256 sum;
-  std::vector<char> block(kBlockBytes);
-  uint64_t offset = 0;
-  // One byte past the size too: a file that grows is noticed below, not followed for ever.
-  while (offset <= key.bytes) {
-    const ssize_t n = ::pread(fd, block.data(), block.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Known<std::string>::unresolved("executable_unreadable");
-    if (n == 0) break;
-    sum.update({block.data(), static_cast<size_t>(n)});
-    offset += static_cast<uint64_t>(n);
-  }
+  if (pending != nullptr && key.bytes > inline_bytes_max_) return hash_later(fd, key, path, *pending);
+  static const std::atomic<bool> kNeverStop = false;
+  auto digest = hash_file(fd, key, kNeverStop);
   ++hashed_;
-  struct stat after {};
-  if (::fstat(fd, &after) != 0 || key_of(after) != key || offset != key.bytes)
-    return Known<std::string>::unresolved("executable_changed_while_read");
-  const Digest digest = sum.finish();
-  recent_.push_front({key, path, hex(view(digest))});
-  entries_[key] = recent_.begin();
-  if (recent_.size() > files_max_) {
-    entries_.erase(recent_.back().key);
-    recent_.pop_back();
-  }
-  return Known<std::string>::of(recent_.front().digest);
+  if (digest.known()) remember(key, path, digest.value);
+  return digest;
 }
 
-Known<std::string> Executables::digest_at(const std::string& path, const FileId& expected) {
+Known<std::string> Executables::hash_later(int fd, const FileKey& key, const std::string& path,
+                                           std::shared_ptr<PendingDigest>& pending) {
+  auto& entry = pending_[key];
+  if (entry == nullptr) {
+    Fd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    if (!own || !hasher_->submit({std::move(own), key, path})) {
+      pending_.erase(key);
+      return Known<std::string>::unresolved("hash_queue_full");
+    }
+    entry = std::make_shared<PendingDigest>();
+    entry->key = key;
+  }
+  pending = entry;
+  return entry->digest;
+}
+
+void Executables::collect() {
+  if (!hasher_) return;
+  for (Hasher::Done& done : hasher_->take()) {
+    ++hashed_;
+    if (done.digest.known()) remember(done.key, done.path, done.digest.value);
+    const auto node = pending_.extract(done.key);
+    if (!node) continue;
+    node.mapped()->digest = std::move(done.digest);
+    node.mapped()->done = true;
+  }
+}
+
+void Executables::hurry(const PendingDigest& pending) {
+  if (hasher_) hasher_->hurry(pending.key);
+}
+
+void Executables::remember(const FileKey& key, const std::string& path, const std::string& digest) {
+  if (entries_.contains(key)) return;
+  recent_.push_front({key, path, digest});
+  entries_[key] = recent_.begin();
+  if (recent_.size() <= files_max_) return;
+  entries_.erase(recent_.back().key);
+  recent_.pop_back();
+}
+
+Known<std::string> Executables::digest_at(const std::string& path, const FileId& expected,
+                                          std::shared_ptr<PendingDigest>* pending) {
   if (expected.inode == 0 || path.empty() || path[0] != '/')
     return Known<std::string>::unresolved("process_gone");  // nothing proves that this is the file that ran
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return Known<std::string>::unresolved("process_gone");
-  return digest(fd.get(), expected, path);
+  return digest(fd.get(), expected, path, pending);
 }
 
 std::optional<std::string> Executables::recall_path(const FileId& expected) const {
@@ -97,7 +110,7 @@ std::optional<std::string> Executables::recall_path(const FileId& expected) cons
     if (entry.key.inode != expected.inode) continue;
     const Fd fd(::open(entry.path.c_str(), O_PATH | O_CLOEXEC));
     struct stat st {};
-    if (fd && ::fstat(fd.get(), &st) == 0 && key_of(st) == entry.key && same_file(st, fd.get(), expected))
+    if (fd && ::fstat(fd.get(), &st) == 0 && FileKey::of(st) == entry.key && same_file(st, fd.get(), expected))
       return entry.path;
   }
   return std::nullopt;

@@ -104,7 +104,8 @@ std::shared_ptr<Image> ProcessTable::read_image(int32_t pid, const ProcessKey& k
   if (!again || ::fstat(again.get(), &after) != 0 || after.st_ino != st.st_ino || after.st_dev != st.st_dev)
     return nullptr;
   image->hash_later = !hash;
-  if (hash) image->sha256 = executables_.digest(exe.get(), file, path.value_or(""));
+  if (hash) image->sha256 = executables_.digest(exe.get(), file, path.value_or(""), &image->pending);
+  image->hash_later = image->hash_later || image->sha256.why == "hash_queue_full";
   return image;
 }
 
@@ -115,13 +116,14 @@ std::shared_ptr<Image> ProcessTable::image_of_gone(const FileId& file, std::stri
   image->cwd = Text::unresolved("process_gone");
   image->argv = Known<std::vector<std::string>>::unresolved("process_gone");
   std::string path(filename.substr(0, kTextBytesMax));
-  image->sha256 = executables_.digest_at(path, file);
-  if (!image->sha256.known()) {
+  const auto found = [&] { return image->sha256.known() || image->pending != nullptr; };
+  image->sha256 = executables_.digest_at(path, file, &image->pending);
+  if (!found()) {
     // A script: exec named the script, the kernel names its interpreter.
     path = executables_.recall_path(file).value_or("");
-    if (!path.empty()) image->sha256 = executables_.digest_at(path, file);
+    if (!path.empty()) image->sha256 = executables_.digest_at(path, file, &image->pending);
   }
-  image->exe = image->sha256.known() ? Text::of(path) : Text::unresolved("process_gone");
+  image->exe = found() ? Text::of(path) : Text::unresolved("process_gone");
   return image;
 }
 
@@ -194,7 +196,7 @@ void ProcessTable::hash_now(Process& process, const FileId& file) {
   if (!image) {
     image = std::make_shared<Image>(*process.image);
     image->hash_later = false;
-    image->sha256 = executables_.digest_at(image->exe.value, file.inode != 0 ? file : image->file);
+    image->sha256 = executables_.digest_at(image->exe.value, file.inode != 0 ? file : image->file, &image->pending);
   }
   process.image = std::move(image);
 }
@@ -210,6 +212,12 @@ const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
     if (!process->image) process->image = image_of_gone(file, "");
   }
   if (process->image->hash_later) hash_now(*process, file);
+  Image& image = *process->image;
+  if (image.pending && image.pending->done) {
+    image.sha256 = image.pending->digest;
+    image.pending = nullptr;
+  }
+  if (image.pending) executables_.hurry(*image.pending);
   set_parent(*process, facts.ppid);
   return *lookup(key);
 }

@@ -28,7 +28,8 @@ struct Image {
   FileId file;
   Known<std::string> exe, cwd;
   Known<std::string> sha256;
-  bool hash_later = false;  // found by the scan: hashed when somebody asks
+  bool hash_later = false;  // found by the scan, or the queue was full: hashed when somebody asks
+  std::shared_ptr<PendingDigest> pending;  // sha256 comes there; nullptr: sha256 is final
   Known<std::vector<std::string>> argv;
 };
 
@@ -67,6 +68,8 @@ class ProcessTable {
   // in.
   const Process& find(const kernel::ProcessFacts& facts);
   Known<std::vector<Ancestor>> ancestry(const Process& process);
+  void hash_aside(std::function<void()> wake) { executables_.hash_aside(std::move(wake)); }
+  void collect_hashes() { executables_.collect(); }
   [[nodiscard]] size_t size() const { return processes_.size(); }
   [[nodiscard]] const Executables& executables() const { return executables_; }
 

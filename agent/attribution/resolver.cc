@@ -104,7 +104,7 @@ void Resolver::fill_workload(Identity& identity, const kernel::ProcessFacts& fac
         Text::unresolved("kubernetes_not_asked");
 }
 
-Identity Resolver::resolve(const kernel::Flow& flow) {
+Resolver::Resolved Resolver::resolve_now(const kernel::Flow& flow) {
   const kernel::ProcessFacts& facts = flow.process;
   const Process& process = table_.find(facts);
   Identity identity;
@@ -115,12 +115,13 @@ Identity Resolver::resolve(const kernel::Flow& flow) {
   identity.comm = process.comm;
   identity.exe = process.image->exe;
   identity.exe_sha256 = process.image->sha256;
+  std::shared_ptr<const PendingDigest> digest = process.image->pending;
   identity.argv = process.image->argv;
   identity.cwd = process.image->cwd;
   identity.ancestry = table_.ancestry(process);
   fill_credentials(identity, facts);
   fill_workload(identity, facts);
-  return identity;
+  return {std::move(identity), std::move(digest)};
 }
 
 }  // namespace warden::attribution

@@ -3,7 +3,9 @@
 // the supervisor's control thread, which feeds it the kernel's events in order.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "agent/attribution/accounts.h"
@@ -22,7 +24,16 @@ class Resolver {
 
   void scan() { table_.scan(); }
   void on_event(const kernel::Event& event);  // exec, fork and exit; others are ignored
-  Identity resolve(const kernel::Flow& flow);
+  // What is known now; where `digest` is not null, exe_sha256 is to be taken from it once it is done.
+  struct Resolved {
+    Identity identity;
+    std::shared_ptr<const PendingDigest> digest;
+  };
+  Resolved resolve_now(const kernel::Flow& flow);
+  Identity resolve(const kernel::Flow& flow) { return resolve_now(flow).identity; }
+  // Large executables are hashed by a thread from now on; `wake` runs there when collect_hashes() has news.
+  void hash_aside(std::function<void()> wake) { table_.hash_aside(std::move(wake)); }
+  void collect_hashes() { table_.collect_hashes(); }
   void set_persons(std::map<std::string, std::string> persons) { persons_ = std::move(persons); }
   [[nodiscard]] const ProcessTable& table() const { return table_; }
 

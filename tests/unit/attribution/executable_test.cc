@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "agent/base/bytes.h"
 #include "agent/base/digest.h"
@@ -65,6 +68,25 @@ TEST_F(ExecutableTest, RecallsAFileByInodeWhileItIsUnchanged) {
   EXPECT_EQ(executables_.recall_path(file), path);
   std::filesystem::remove(path);
   EXPECT_EQ(executables_.recall_path(file), std::nullopt);
+}
+
+TEST_F(ExecutableTest, LargeFilesAreHashedAsideAndTheFileOpenedThenCounts) {
+  std::atomic<int> woken = 0;
+  executables_.hash_aside([&] { ++woken; }, 4);
+  const std::string path = put("a", "a large one"), small = put("b", "two");
+  const Fd fd(::open(path.c_str(), O_RDONLY));
+  std::shared_ptr<PendingDigest> first, second;
+  EXPECT_EQ(executables_.digest(fd.get(), id(path), path, &first).why, "hash_pending");
+  EXPECT_EQ(executables_.digest(fd.get(), id(path), path, &second).why, "hash_pending");
+  EXPECT_EQ(first, second);
+  EXPECT_TRUE(executables_.digest_at(small, id(small), &second).known());
+  for (int i = 0; i < 500 && woken == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_FALSE(first->done) << "done without collect()";
+  executables_.collect();
+  ASSERT_TRUE(first->done);
+  EXPECT_EQ(first->digest.value, hex(view(sha256("a large one"))));
+  EXPECT_EQ(executables_.digest(fd.get(), id(path), path, &second).value, first->digest.value);
+  EXPECT_EQ(woken, 1);
 }
 
 TEST_F(ExecutableTest, FoldersAndTooLargeFilesHaveNone) {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/flows.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/app/flow_rate.h"
+
+namespace warden::app {
+namespace {
+
+TEST(OpenExchanges, AnOutcomeNeedsADecisionOfItsOwn) {
+  OpenExchanges open;
+  EXPECT_FALSE(open.end("a"));
+  EXPECT_FALSE(open.begin(""));
+  EXPECT_FALSE(open.begin(std::string(65, 'x')));
+  EXPECT_TRUE(open.begin("a"));
+  EXPECT_FALSE(open.begin("a"));
+  EXPECT_TRUE(open.end("a"));
+  EXPECT_FALSE(open.end("a"));
+}
+
+TEST(OpenExchanges, TheOldestGiveWay) {
+  OpenExchanges open;
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(open.begin(std::to_string(i)));
+  EXPECT_FALSE(open.end("0"));
+  EXPECT_TRUE(open.end("999"));
+}
+
+TEST(FlowRate, OneUserCannotUseUpAnothers) {
+  FlowRate rate;
+  for (unsigned i = 0; i < FlowRate::kPerUserMax; ++i) EXPECT_TRUE(rate.admit(1000, 7));
+  EXPECT_FALSE(rate.admit(1000, 7));
+  EXPECT_TRUE(rate.admit(1001, 7));
+  EXPECT_EQ(rate.take_over(7), 0u) << "the second is not over";
+  EXPECT_TRUE(rate.admit(1000, 8));
+  EXPECT_EQ(rate.take_over(8), 1u);
+  EXPECT_EQ(rate.take_over(9), 0u);
+}
+
+TEST(FlowRate, ManyUsersMeetTheHostsBound) {
+  FlowRate rate;
+  unsigned admitted = 0;
+  for (uint32_t uid = 0; uid < 100'000; ++uid) admitted += rate.admit(uid, 1) ? 1 : 0;
+  EXPECT_EQ(admitted, FlowRate::kPerHostMax);
+  EXPECT_EQ(rate.take_over(2), 100'000 - FlowRate::kPerHostMax);
+}
+
+}  // namespace
+}  // namespace warden::app
