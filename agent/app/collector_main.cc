@@ -58,7 +58,7 @@ void wait_for_end(const sigset_t& signals) {
   log::info("ending");
 }
 
-int run(const app::CollectorConfig& config) {
+int run(const app::CollectorConfig& config, bool rebuild_index) {
   ::umask(0077);
   // Before the first thread, so that every thread inherits the mask.
   sigset_t signals;
@@ -69,7 +69,9 @@ int run(const app::CollectorConfig& config) {
   if (!make_folder(config.run_dir)) return complain(config.run_dir + ": " + std::strerror(errno));
   const std::string ready = config.run_dir + "/ready";
   ::unlink(ready.c_str());
-  auto collector = audit::Collector::start(settings_of(config));
+  audit::CollectorSettings settings = settings_of(config);
+  settings.rebuild_index = rebuild_index;
+  auto collector = audit::Collector::start(settings);
   if (!collector) return complain(collector.error().detail);
   log::info("listening on {}, state in {}", config.listen.to_string(), config.state_dir);
   if (auto written = write_file(ready, std::to_string(::getpid()) + '\n', 0644); !written)
@@ -101,10 +103,5 @@ int main(int argc, char** argv) {
   if (!config) return complain(config.error().detail);
   if (options.check) return 0;
   log::open("egresswarden-collector", config->log_level.c_str());
-  if (options.rebuild)
-    for (const char* suffix : {"", "-wal", "-shm"})
-      if (const std::string file = config->state_dir + "/index.sqlite" + suffix;
-          ::unlink(file.c_str()) != 0 && errno != ENOENT)
-        return complain(file + ": " + std::strerror(errno));
-  return run(*config);
+  return run(*config, options.rebuild);
 }

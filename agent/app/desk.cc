@@ -40,7 +40,7 @@ void Desk::drain_kernel_events() {
 }
 
 FlowReply Desk::flow(uint64_t worker, const FlowQuery& query) {
-  FlowReply reply{query.query, false, 0, {}, {}};
+  FlowReply reply{query.query, false, 0, {}, {}, {}};
   const auto flow = guard_.find_flow(query.peer, query.local);
   if (!flow) return reply;
   // The exec that made this process may still be in the ring; identity must not be older than the connection.
@@ -52,6 +52,7 @@ FlowReply Desk::flow(uint64_t worker, const FlowQuery& query) {
   pipeline::identity_fields(granted.identity, granted.fields);
   reply.found = true;
   reply.original = flow->original;
+  reply.host = flow->host;
   reply.identity = attribution::serialise(granted.identity);
   reply.flow = flows_.grant(std::move(granted));
   return reply;

@@ -41,8 +41,11 @@ struct FlowReply {
   bool found = false;    // false: nobody was redirected here from there
   uint64_t flow = 0;     // the supervisor's id; records refer to it
   Endpoint original;
+  std::string host;      // the name under which the original address is guarded
   std::string identity;  // attribution::serialise
-  void fields(auto&& field) { field(query), field(found), field(flow), field(original), field(identity); }
+  void fields(auto&& field) {
+    field(query), field(found), field(flow), field(original), field(host), field(identity);
+  }
 };
 
 struct LeafQuery {

@@ -61,6 +61,18 @@ void Recorder::decide(audit::Draft draft, Reply reply) {
 
 void Recorder::note(audit::Draft draft) { (void)submit(std::move(draft), {}); }
 
+Result<void, audit::ShipError> Recorder::ship(const audit::ShipConfig& config) {
+  auto shipper = audit::Shipper::start(config, *writer_);
+  if (!shipper) return std::unexpected(shipper.error());
+  shipper_ = std::move(*shipper);
+  return {};
+}
+
+std::optional<audit::ShipStatus> Recorder::shipping() const {
+  if (shipper_ == nullptr) return std::nullopt;
+  return shipper_->status();
+}
+
 void Recorder::committed(const std::vector<audit::Committed>& group) {
   for (const audit::Committed& one : group) {
     auto node = submitted_.extract(one.token);

@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "agent/app/messages.h"
 #include "agent/app/metrics.h"
+#include "audit/ship/shipper.h"
 #include "audit/store/writer.h"
 
 namespace warden::app {
@@ -24,8 +26,14 @@ class Recorder {
   void note(audit::Draft draft);
   [[nodiscard]] audit::LogStatus status() const { return writer_->status(); }
   [[nodiscard]] uint64_t recorded() const { return recorded_; }
-  // Commits what is queued; nothing is recorded after it.
-  void close() { writer_.reset(); }
+  // Begins to send the log to the collector.
+  Result<void, audit::ShipError> ship(const audit::ShipConfig& config);
+  [[nodiscard]] std::optional<audit::ShipStatus> shipping() const;
+  // Stops shipping and commits what is queued; nothing is recorded after it.
+  void close() {
+    shipper_.reset();
+    writer_.reset();
+  }
 
  private:
   Recorder(boost::asio::io_context& io, Metrics& metrics) : io_(io), metrics_(metrics) {}
@@ -35,6 +43,7 @@ class Recorder {
   boost::asio::io_context& io_;
   Metrics& metrics_;
   std::unique_ptr<audit::Writer> writer_;
+  std::unique_ptr<audit::Shipper> shipper_;  // uses the writer, so it goes first
   struct Submitted {
     audit::Kind kind;
     Reply reply;  // empty: nobody waits

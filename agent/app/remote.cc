@@ -49,7 +49,7 @@ asio::awaitable<std::optional<pipeline::FlowGrant>> Remote::flow(const Endpoint&
   if (!reply.found) co_return std::nullopt;
   auto identity = attribution::parse(reply.identity);
   if (!identity) co_return std::nullopt;
-  co_return pipeline::FlowGrant{reply.flow, reply.original, std::move(*identity)};
+  co_return pipeline::FlowGrant{reply.flow, reply.original, std::move(reply.host), std::move(*identity)};
 }
 
 asio::awaitable<bool> Remote::leaf(const std::string& host) {

@@ -133,6 +133,16 @@ class Control final : public Supervisor {
     auto recorder = Recorder::open(io_, metrics_, log);
     if (!recorder) return refuse(StartError::log, recorder.error().detail);
     recorder_ = std::move(*recorder);
+    if (const auto& link = config_.audit.collector) {
+      audit::ShipConfig ship;
+      ship.url = link->url;
+      ship.cert = link->cert;
+      ship.key = link->key;
+      ship.ca = link->ca;
+      ship.state_dir = log.state_dir;
+      if (auto shipping = recorder_->ship(ship); !shipping)
+        return refuse(StartError::log, "audit.collector: " + shipping.error().detail);
+    }
     record_policy("loaded");
     return {};
   }
@@ -362,8 +372,17 @@ class Control final : public Supervisor {
             {"audit",
              {{"origin", log.origin}, {"size", log.size}, {"cosigned", log.cosigned}, {"bytes", log.bytes},
               {"healthy", log.healthy}, {"spool_max", config_.audit.spool_bytes_max}}},
+            {"collector", shipping()},
             {"flows", desk_->flows()},
             {"decided", desk_->decided()}};
+  }
+
+  [[nodiscard]] json::value shipping() const {
+    const auto ship = recorder_->shipping();
+    if (!ship) return nullptr;
+    return {{"url", config_.audit.collector->url}, {"state", audit::name(ship->state)}, {"detail", ship->detail},
+            {"epoch", ship->epoch}, {"cosigned", ship->cosigned}, {"receipts", ship->receipts},
+            {"failures", ship->failures}, {"stuck_epochs", ship->stuck_epochs}};
   }
 
   void refresh_metrics() {

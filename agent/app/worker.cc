@@ -168,6 +168,8 @@ class Worker {
     services_->draining = true;
     boost::system::error_code ignored;
     for (auto& acceptor : acceptors_) acceptor->close(ignored);
+    // A connection that waits between two requests has nothing to finish.
+    for (pipeline::Connection* idle : services_->idle) idle->client.stream.close();
     drain_timer_ = std::make_unique<asio::steady_timer>(io_, std::chrono::milliseconds(drain.deadline_ms));
     drain_timer_->async_wait([this](boost::system::error_code error) {
       if (error) return;
@@ -210,7 +212,8 @@ class Worker {
 int run_worker(const WorkerDescriptors& descriptors) {
   log::open("egresswarden-worker", "info");
   // A terminal's Ctrl-C and a service manager's stop reach the whole group; the supervisor says when a worker drains.
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) std::signal(signal, SIG_IGN);
+  // splice(2) has no flag against SIGPIPE.
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
   if (const auto bound = bind_to_parent(descriptors.supervisor_pid); !bound) {
     log::error("worker: {}", bound.error().detail);
     return 1;

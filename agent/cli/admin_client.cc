@@ -24,12 +24,18 @@ Result<Fd, AdminError> dial(const std::string& path) {
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail(AdminError::not_running,
-                path + ": " + std::strerror(errno) + "; is the agent running, and are you root?");
+    return fail(
+        AdminError::not_running,
+        path + ": " + std::strerror(errno) +
+            (errno == EACCES ? "; run as root" : "; no agent runs there: start it, or name its --config"));
   return fd;
 }
 
 }  // namespace
+
+bool agent_runs(const std::string& run_dir) {
+  return dial(run_dir + "/admin.sock").has_value();
+}
 
 Result<void, AdminError> ask_agent(const std::string& config_path, std::string_view question,
                                    const std::function<bool(std::string_view)>& each) {

@@ -17,4 +17,7 @@ enum class AdminError { config, not_running, lost };
 Result<void, AdminError> ask_agent(const std::string& config_path, std::string_view question,
                                    const std::function<bool(std::string_view)>& each);
 
+// Does an agent listen there?
+bool agent_runs(const std::string& run_dir);
+
 }  // namespace warden::cli

@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -79,11 +80,34 @@ std::string disclosed(const std::vector<std::string>& arrays, std::string_view n
   return {};
 }
 
-// Text from a log may hold terminal controls in disclosed values.
+// Text from a log may hold terminal controls in disclosed values; U+0080 to U+009F are C2 80 to C2 9F.
 std::string printable(std::string text) {
-  for (char& c : text)
-    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = '?';
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    const bool c1 = i > 0 && text[i - 1] == '\xc2' && byte >= 0x80 && byte < 0xa0;
+    if (c1) text.replace(--i, 2, "?");
+    if (static_cast<uint8_t>(text[i]) < 0x20 || text[i] == 0x7f) text[i] = '?';
+  }
   return text.empty() ? "-" : text;
+}
+
+std::string without(std::string text, std::string_view characters) {
+  std::erase_if(text, [&](char c) { return characters.find(c) != std::string_view::npos; });
+  return text;
+}
+
+// A path as a JSON string.
+std::string quoted(const std::string& text) {
+  std::string json = "\"";
+  for (const char c : text) {
+    char escaped[8];
+    std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(static_cast<uint8_t>(c)));
+    if (static_cast<uint8_t>(c) < 0x20)
+      json += escaped;
+    else
+      json.append(c == '"' || c == '\\' ? "\\" : "") += c;
+  }
+  return json + '"';
 }
 
 struct Line {
@@ -103,18 +127,18 @@ Line line_of(std::string_view leaf, const std::vector<std::string>& arrays) {
           printable(text_at(leaf, "llm.provider")),
           printable(text_at(leaf, "llm.model")),
           printable(verdict),
-          printable(text_at(leaf, "pol.rules"))};
+          printable(without(text_at(leaf, "pol.rules"), "[]\""))};
 }
 
 const char* colour(const std::string& verdict) {
-  if (::isatty(STDOUT_FILENO) == 0) return "";
+  if (::isatty(STDOUT_FILENO) == 0 || std::getenv("NO_COLOR") != nullptr) return "";
   if (verdict == "block" || verdict == "not_evaluated") return "\x1b[31m";
   return verdict == "redact" ? "\x1b[33m" : verdict == "allow" ? "\x1b[32m" : "";
 }
 
 void print_line(const Line& line) {
   const char* const on = colour(line.verdict);
-  std::printf("%8s  %-27s  %-13s  %-12s  %-15s  %-12s  %-24s  %s%-13s%s  %s\n", line.seq.c_str(),
+  std::printf("%8s  %-27s  %-13s  %-12s  %-15s  %-14s  %-28s  %s%-13s%s  %s\n", line.seq.c_str(),
               line.time.c_str(), line.kind.c_str(), line.user.c_str(), line.process.c_str(),
               line.provider.c_str(), line.model.c_str(), on, line.verdict.c_str(),
               *on == '\0' ? "" : "\x1b[0m", line.rules.c_str());
@@ -190,7 +214,7 @@ int run_show(const AuditOptions& options) {
     std::printf("{\"disclosures\":[%s],\"record\":%s}\n", list.c_str(), leaf->c_str());
     return kOk;
   }
-  std::printf("%s\n", leaf->c_str());
+  std::printf("%s\n", printable(*leaf).c_str());
   for (const std::string& json : arrays) std::printf("disclosed  %s\n", printable(json).c_str());
   return kOk;
 }
@@ -251,7 +275,7 @@ int run_export(const AuditOptions& options) {
         options.all ? options.folder + '/' + std::to_string(epoch.epoch) : options.folder;
     if (const int code = export_epoch(*reader, epoch, folder); code != kOk) return code;
     if (options.json)
-      std::printf("{\"folder\":\"%s\",\"origin\":\"%s\",\"size\":%llu,\"vkey\":\"%s\"}\n", folder.c_str(),
+      std::printf("{\"folder\":%s,\"origin\":\"%s\",\"size\":%llu,\"vkey\":\"%s\"}\n", quoted(folder).c_str(),
                   epoch.origin.c_str(), static_cast<unsigned long long>(epoch.size), epoch.vkey.c_str());
     else
       std::printf("%s  %llu records of %s\nkey  %s\n", folder.c_str(),
@@ -293,14 +317,14 @@ int verify_one(const std::string& folder, const chain::Policy& policy, const std
                bool json) {
   const auto verified = chain::verify_directory(folder, policy, old, check_record);
   if (!verified) {
-    if (json) std::printf("{\"folder\":\"%s\",\"verified\":false}\n", folder.c_str());
+    if (json) std::printf("{\"folder\":%s,\"verified\":false}\n", quoted(folder).c_str());
     return complain(verified.error().code == chain::VerifyError::cannot_read ? kUsage : kNo,
                     folder + ": " + printable(verified.error().detail));
   }
   const auto size = static_cast<unsigned long long>(verified->size);
   if (json)
-    std::printf("{\"folder\":\"%s\",\"origin\":\"%s\",\"root\":\"%s\",\"size\":%llu,\"verified\":true}\n",
-                folder.c_str(), verified->origin.c_str(), base64(view(verified->root)).c_str(), size);
+    std::printf("{\"folder\":%s,\"origin\":\"%s\",\"root\":\"%s\",\"size\":%llu,\"verified\":true}\n",
+                quoted(folder).c_str(), verified->origin.c_str(), base64(view(verified->root)).c_str(), size);
   else
     std::printf("%s: verified  %llu records of %s\n", folder.c_str(), size, verified->origin.c_str());
   return kOk;

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <iterator>
 #include <optional>
@@ -24,7 +25,9 @@ using classify::Scanner;
 using classify::Segment;
 using classify::Tier;
 
-json::string_view text_of(std::string_view text) { return {text.data(), text.size()}; }
+json::string_view text_of(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 std::optional<Scanner> open_scanner(const std::string& folder, const char* command) {
   auto pack = classify::Pack::load(folder);
@@ -33,7 +36,9 @@ std::optional<Scanner> open_scanner(const std::string& folder, const char* comma
   return std::nullopt;
 }
 
-std::string read_stdin() { return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()}; }
+std::string read_stdin() {
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
 
 struct Line {
   json::value id;
@@ -78,10 +83,14 @@ Segment segment_of(std::string_view text) {
 
 const char* why(const Finding& finding) {
   switch (finding.tier) {
-    case Tier::validated: return "the shape and every check the format has hold";
-    case Tier::asserted: return "a label or the form says what it is; the format has no check that proves it";
-    case Tier::lexical: return "words and statistics suggest it";
-    case Tier::suppressed: return "a documented example or placeholder: recorded, never blocking";
+    case Tier::validated:
+      return "the shape and every check the format has hold";
+    case Tier::asserted:
+      return "a label or the form says what it is; the format has no check that proves it";
+    case Tier::lexical:
+      return "words and statistics suggest it";
+    case Tier::suppressed:
+      return "a documented example or placeholder: recorded, never blocking";
   }
   return "";
 }
@@ -104,14 +113,26 @@ void add_status(json::object& out, classify::ScanStatus status) {
   if (status == classify::ScanStatus::error) out["status"] = "error";
 }
 
+json::object report_json(const Report& report, bool explain) {
+  json::array findings;
+  for (const Finding& finding : report.findings) findings.push_back(finding_json(finding, explain));
+  json::object out{{"findings", std::move(findings)}};
+  add_status(out, report.status);
+  return out;
+}
+
 void print_table(const Report& report, bool explain) {
-  const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+  const bool terminal = ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
   if (report.findings.empty()) std::printf("nothing found\n");
   for (const Finding& f : report.findings) {
-    const char* colour = !terminal ? "" : f.tier == Tier::validated ? "\033[31m" : f.tier == Tier::suppressed ? "\033[2m" : "\033[33m";
-    std::printf("%s%8u %8u  %-10s %3u  %-12.*s %.*s%s\n", colour, f.begin, f.end, std::string(tier_name(f.tier)).c_str(),
-                f.confidence, static_cast<int>(f.data_class.size()), f.data_class.data(),
-                static_cast<int>(f.detector.size()), f.detector.data(), terminal ? "\033[0m" : "");
+    const char* colour = !terminal                    ? ""
+                         : f.tier == Tier::validated  ? "\033[31m"
+                         : f.tier == Tier::suppressed ? "\033[2m"
+                                                      : "\033[33m";
+    std::printf("%s%8u %8u  %-10s %3u  %-12.*s %.*s%s\n", colour, f.begin, f.end,
+                std::string(tier_name(f.tier)).c_str(), f.confidence, static_cast<int>(f.data_class.size()),
+                f.data_class.data(), static_cast<int>(f.detector.size()), f.detector.data(),
+                terminal ? "\033[0m" : "");
     if (explain) std::printf("%19s%s\n", "", why(f));
   }
   if (report.status == classify::ScanStatus::partial) std::printf("partial: the scan budget ran out\n");
@@ -119,24 +140,41 @@ void print_table(const Report& report, bool explain) {
 }
 
 struct Redacted {
+  classify::ScanStatus status = classify::ScanStatus::error;
   std::string text;
   std::vector<classify::Edit> edits;
 };
 
 Redacted redact_text(Scanner& scanner, std::string_view text, std::string_view key) {
   const Segment segment = segment_of(text);
+  const Report& report = scanner.scan({&segment, 1});
   std::vector<Finding> chosen;
-  for (const Finding& finding : scanner.scan({&segment, 1}).findings) {
+  for (const Finding& finding : report.findings)
     if (finding.tier != Tier::suppressed) chosen.push_back(finding);
-  }
   Redacted out;
-  if (auto edits = classify::redact({&segment, 1}, chosen, key)) out.edits = std::move(*edits);
+  out.status = report.status;
+  if (auto edits = classify::redact({&segment, 1}, chosen, key))
+    out.edits = std::move(*edits);
+  else
+    out.status = classify::ScanStatus::error;
+  // Text that was not looked at to the end is not given back as if it were clean.
+  if (out.status != classify::ScanStatus::complete) return out;
   size_t at = 0;
   for (const classify::Edit& edit : out.edits) {
     out.text.append(text.substr(at, edit.begin - at)).append(edit.replacement);
     at = edit.end;
   }
   out.text.append(text.substr(at));
+  return out;
+}
+
+json::array edits_json(const std::vector<classify::Edit>& edits) {
+  json::array out;
+  for (const classify::Edit& edit : edits)
+    out.push_back({{"start", edit.begin},
+                   {"end", edit.end},
+                   {"class", text_of(edit.data_class)},
+                   {"detector", text_of(edit.detector)}});
   return out;
 }
 
@@ -156,16 +194,18 @@ int run_classify(const ClassifyOptions& options) {
   if (!options.jsonl) {
     const std::string text = read_stdin();
     const Segment segment = segment_of(text);
-    print_table(scanner->scan({&segment, 1}), options.explain);
+    const Report& report = scanner->scan({&segment, 1});
+    if (options.json)
+      std::cout << json::serialize(report_json(report, options.explain)) << std::endl;
+    else
+      print_table(report, options.explain);
     return 0;
   }
   return for_each_line("classify", [&](const Line& line) {
     const Segment segment = segment_of(line.text);
-    const Report& report = scanner->scan({&segment, 1});
-    json::array findings;
-    for (const Finding& finding : report.findings) findings.push_back(finding_json(finding, options.explain));
-    json::object out{{"id", line.id}, {"findings", std::move(findings)}};
-    add_status(out, report.status);
+    json::object out{{"id", line.id}};
+    for (auto& [key, value] : report_json(scanner->scan({&segment, 1}), options.explain))
+      out[key] = std::move(value);
     return out;
   });
 }
@@ -175,17 +215,31 @@ int run_redact(const RedactOptions& options) {
   const std::optional<std::string> key = token_key(options.key_file);
   if (!scanner || !key) return 2;
   if (!options.jsonl) {
-    const std::string text = redact_text(*scanner, read_stdin(), *key).text;
-    std::cout.write(text.data(), static_cast<std::streamsize>(text.size())).flush();
+    const Redacted redacted = redact_text(*scanner, read_stdin(), *key);
+    if (redacted.status != classify::ScanStatus::complete) {
+      std::cerr << "egresswarden redact: not redacted: "
+                << (redacted.status == classify::ScanStatus::partial
+                        ? "the scan budget ran out; give less text at once"
+                        : "the text is not valid UTF-8; convert it first")
+                << '\n';
+      return 1;
+    }
+    if (options.json)
+      std::cout << json::serialize(
+                       json::object{{"text", redacted.text}, {"edits", edits_json(redacted.edits)}})
+                << std::endl;
+    else
+      std::cout.write(redacted.text.data(), static_cast<std::streamsize>(redacted.text.size())).flush();
     return std::cout ? 0 : 2;
   }
   return for_each_line("redact", [&](const Line& line) {
     const Redacted redacted = redact_text(*scanner, line.text, *key);
-    json::array edits;
-    for (const classify::Edit& edit : redacted.edits) {
-      edits.push_back({{"start", edit.begin}, {"end", edit.end}, {"class", text_of(edit.data_class)}, {"detector", text_of(edit.detector)}});
+    if (redacted.status != classify::ScanStatus::complete) {
+      json::object refused{{"id", line.id}, {"text", nullptr}, {"edits", json::array()}};
+      add_status(refused, redacted.status);
+      return refused;
     }
-    return json::object{{"id", line.id}, {"text", redacted.text}, {"edits", std::move(edits)}};
+    return json::object{{"id", line.id}, {"text", redacted.text}, {"edits", edits_json(redacted.edits)}};
   });
 }
 

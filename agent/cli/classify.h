@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `egresswarden classify` and `egresswarden redact`: the engine on text from stdin, results on stdout. Both return the exit
-// code: 0 done, 2 wrong use or environment (bad JSON line, unknown pack), with what, where and the remedy on stderr.
+// `egresswarden classify` and `egresswarden redact`: the engine on text from stdin, results on stdout. Both
+// return the exit code: 0 done, 2 wrong use or environment (bad JSON line, unknown pack), with what, where
+// and the remedy on stderr.
 #pragma once
 
 #include <string>

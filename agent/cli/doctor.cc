@@ -15,6 +15,8 @@
 #include "agent/app/config.h"
 #include "agent/cli/output.h"
 #include "agent/kernel/guard.h"
+#include "policy/classify/engine.h"
+#include "policy/rules/bundle.h"
 
 namespace warden::cli {
 namespace {
@@ -25,16 +27,15 @@ Probe check(std::string what, bool ok, std::string remedy) {
   return {std::move(what), ok, ok ? std::string() : std::move(remedy)};
 }
 
+// What the kernel half does not need, and attribution does.
 Probe privileges() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2]{};
   bool all = ::syscall(SYS_capget, &header, data) == 0;
-  // CAP_BPF and CAP_PERFMON exist from 5.8, which is below what the programs need anyway.
-  for (const unsigned cap :
-       {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH})
+  for (const unsigned cap : {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH})
     all = all && (data[cap / 32].effective & (1u << (cap % 32))) != 0;
-  return check("privileges", all,
-               "run as root: needs CAP_BPF, PERFMON, NET_ADMIN, SYS_ADMIN, SYS_PTRACE, DAC_READ_SEARCH");
+  return check("privileges to read other processes", all,
+               "run as root, or grant CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
 }
 
 Probe bpffs(const std::string& folder) {
@@ -65,40 +66,69 @@ Probe trust_tool() {
   return check("trust tool", false, "install the package ca-certificates, or set trust.inject: off");
 }
 
-std::vector<Probe> examine(const DoctorOptions& options) {
-  std::vector<Probe> found = kernel::probe();
-  found.push_back(check("BTF", ::access("/sys/kernel/btf/vmlinux", R_OK) == 0,
-                        "boot a kernel built with CONFIG_DEBUG_INFO_BTF"));
-  const auto root = kernel::cgroup2_root();
-  found.push_back(check("cgroup2" + (root ? " at " + *root : std::string()), root.has_value(),
-                        "mount -t cgroup2 none /sys/fs/cgroup"));
-  found.push_back(privileges());
+// The bundle as the agent would take it: signed by a trusted key, unless the config says otherwise.
+Probe bundle(const app::AgentConfig& config) {
+  const std::string what = "policy " + config.policy.bundle;
+  const auto pack = classify::Pack::load();
+  if (!pack) return check(what, false, "classifier: " + pack.error().detail);
+  policy::LoadOptions load;
+  load.allow_unsigned = config.policy.allow_unsigned;
+  load.knows_class = [&](std::string_view name) { return (*pack)->knows_class(name); };
+  load.knows_detector = [&](std::string_view id) { return (*pack)->knows_detector(id); };
+  for (const std::string& path : config.policy.trusted_keys) {
+    auto key = policy::read_trusted_key(path);
+    if (!key) return check(what, false, key.error().detail);
+    load.trusted.push_back(std::move(*key));
+  }
+  const auto source = policy::read_bundle(config.policy.bundle);
+  if (!source) return check(what, false, source.error().detail + "; put a bundle there or set policy.bundle");
+  const auto program = policy::compile(*source, load);
+  return check(what, program.has_value(), program ? "" : program.error().detail);
+}
+
+struct Finding {
+  Probe probe;
+  bool needed = true;  // the agent does not start, or not with this config, without it
+};
+
+std::vector<Finding> examine(const DoctorOptions& options) {
   const auto config = app::load_agent_config(options.config);
-  found.push_back(check("config " + options.config, config.has_value(), config ? "" : config.error().detail));
   const app::AgentConfig values = config ? *config : app::AgentConfig();
-  found.push_back(bpffs(values.bpffs_dir));
-  found.push_back(check("policy " + values.policy.bundle, ::access(values.policy.bundle.c_str(), R_OK) == 0,
-                        "put a bundle there or set policy.bundle; without one all LLM requests are blocked"));
+  const bool usual_bpffs = values.bpffs_dir.starts_with("/sys/fs/bpf/");
+  std::vector<Finding> found;
+  for (Probe& probe : kernel::probe())
+    if (usual_bpffs || !probe.what.starts_with("bpffs")) found.push_back({std::move(probe)});
+  if (!usual_bpffs) found.push_back({bpffs(values.bpffs_dir)});
+  found.push_back({privileges()});
+  found.push_back(
+      {check("config " + options.config, config.has_value(), config ? "" : config.error().detail)});
+  found.push_back({bundle(values)});
   const auto account = app::worker_account(values);
-  found.push_back(check("worker account " + values.worker_user, account.has_value(),
-                        account ? "" : account.error().detail));
-  found.push_back(trust_store());
-  if (values.trust.inject) found.push_back(trust_tool());
-  found.push_back(clock_synchronised());
+  found.push_back({check("worker account " + values.worker_user, account.has_value(),
+                         account ? "" : account.error().detail)});
+  found.push_back({trust_store(), values.provider_roots.empty()});
+  if (values.trust.inject) found.push_back({trust_tool(), false});
+  found.push_back({clock_synchronised(), false});
   return found;
 }
 
 }  // namespace
 
 int run_doctor(const DoctorOptions& options) {
-  const std::vector<Probe> found = examine(options);
   bool all = true;
-  Table table({"check", "state", "remedy"});
+  Table table({"CHECK", "STATE", "REMEDY"});
   boost::json::array rows;
-  for (const Probe& probe : found) {
-    all = all && probe.ok;
-    table.add({probe.what, probe.ok ? "ok" : "missing", printable(probe.remedy, 2000)});
-    rows.push_back({{"check", probe.what}, {"ok", probe.ok}, {"remedy", probe.remedy}});
+  for (const auto& [probe, needed] : examine(options)) {
+    all = all && (probe.ok || !needed);
+    const std::string remedy = probe.ok ? "" : probe.remedy;
+    std::string line = remedy;
+    for (size_t at = 0; (at = line.find('\n', at)) != std::string::npos;) line.replace(at, 1, " | ");
+    table.add({printable(probe.what),
+               probe.ok ? paint("ok", Colour::good)
+               : needed ? paint("missing", Colour::bad)
+                        : paint("advised", Colour::warn),
+               printable(line, 2000)});
+    rows.push_back({{"check", probe.what}, {"ok", probe.ok}, {"needed", needed}, {"remedy", remedy}});
   }
   const std::string text =
       options.json ? boost::json::serialize(boost::json::object{{"ok", all}, {"checks", rows}}) + "\n"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `egresswarden doctor`: what this host needs to run the agent, each ok or missing with the remedy. 0: all
-// there; 1: not.
+// `egresswarden doctor`: what this host needs to run the agent, each ok, missing or (the agent runs without
+// it) advised, with the remedy. 0: nothing is missing; 1: something is.
 #pragma once
 
 #include <string>

@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
+#include <functional>
 
+#include "agent/app/config.h"
 #include "agent/app/config_values.h"
 #include "agent/base/clock.h"
 #include "agent/cli/admin_client.h"
 #include "agent/cli/output.h"
+#include "tlsproxy/provider/catalogue.h"
 
 namespace warden::cli {
 namespace {
@@ -35,17 +38,22 @@ Colour colour_of(std::string_view verdict) {
   return Colour::warn;
 }
 
-// One decision: time, who, where to, what was decided and why, in the manner of `hubble observe`.
+// One decision: time, who, where to, what was decided and why, in the manner of `hubble observe`. A
+// connection that was not decided upon shows how it was treated (spliced, refused) in place of a verdict.
 std::string decision_line(const json::object& o) {
-  const std::string verdict = field(o, "verdict");
+  const std::string verdict = field(o, "verdict"), action = field(o, "action");
   std::string line =
-      field(o, "time") + " " + field(o, "user") + " " + field(o, "comm") + "[" + field(o, "pid") + "]";
-  if (field(o, "unit") != "-") line += " (" + field(o, "unit") + ")";
-  line += " -> " + field(o, "provider") + " " + field(o, "host") + " " + field(o, "model") + " ";
-  line += paint(verdict, colour_of(verdict)) + "/" + field(o, "action") + " rule=" + field(o, "rules");
-  if (field(o, "classes") != "-") line += " classes=" + field(o, "classes");
-  if (field(o, "reason") != "-") line += " reason=" + field(o, "reason");
-  return line + " req=" + field(o, "req") + "\n";
+      field(o, "time") + "  " + field(o, "user") + " " + field(o, "comm") + "[" + field(o, "pid") + "]";
+  for (const char* place : {"unit", "pod"})
+    if (field(o, place) != "-") line += " " + std::string(place) + "=" + field(o, place);
+  line += " -> " + field(o, "provider") + " " + field(o, "host");
+  if (field(o, "model") != "-") line += " " + field(o, "model");
+  line +=
+      "  " + (verdict == "-" ? paint(field(o, "capture"), Colour::warn) : paint(verdict, colour_of(verdict)));
+  if (action != "-" && action != verdict) line += " action=" + action;
+  for (const char* name : {"rules", "classes", "reason", "req"})
+    if (field(o, name) != "-") line += " " + std::string(name) + "=" + field(o, name);
+  return line + "\n";
 }
 
 void put(const std::string& text) {
@@ -59,13 +67,19 @@ void flatten(const json::value& value, const std::string& path, Table& table) {
     flatten(inner, path.empty() ? std::string(key) : path + "." + std::string(key), table);
 }
 
-void show_rows(const json::array& rows) {
+void show_rows(const std::string& name, const json::array& rows) {
+  if (rows.empty()) return put(name + ": nothing yet\n");
   std::vector<std::string> columns;
   for (const json::value& row : rows)
     if (row.is_object())
       for (const auto& [key, value] : row.get_object())
         if (std::ranges::find(columns, std::string(key)) == columns.end()) columns.emplace_back(key);
-  Table table(columns);
+  std::vector<std::string> head = columns;
+  for (std::string& name_of : head)
+    std::ranges::transform(name_of, name_of.begin(), [](char c) {
+      return c == '_' ? ' ' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    });
+  Table table(head);
   for (const json::value& row : rows) {
     if (!row.is_object()) continue;
     std::vector<std::string> cells;
@@ -78,14 +92,20 @@ void show_rows(const json::array& rows) {
 void show(const json::object& answer) {
   // An answer that is one list is a table; anything else is names and values.
   if (answer.size() == 1 && answer.begin()->value().is_array())
-    return show_rows(answer.begin()->value().get_array());
-  Table table({"what", "value"});
+    return show_rows(std::string(answer.begin()->key()), answer.begin()->value().get_array());
+  Table table({"WHAT", "VALUE"});
   flatten(answer, "", table);
   put(table.text());
 }
 
+bool is_true(const json::object& object, std::string_view name) {
+  const json::value* const value = object.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+// `raw`: each line is printed as it came; `seen` gets every answer.
 int converse(const std::string& config, const json::object& question, bool raw,
-             void (*print)(const json::object&)) {
+             const std::function<void(const json::object&)>& seen) {
   int code = 0;
   const auto done = ask_agent(config, json::serialize(question), [&](std::string_view line) {
     boost::system::error_code error;
@@ -100,19 +120,54 @@ int converse(const std::string& config, const json::object& question, bool raw,
       code = 1;
       return false;
     }
-    if (raw)
-      put(std::string(line) + "\n");
-    else
-      print(answer.get_object());
+    if (raw) put(std::string(line) + "\n");
+    seen(answer.get_object());
     return std::ferror(stdout) == 0;
   });
   return done ? code : wrong(done.error().detail);
 }
 
+// The known providers, and this host's own endpoints where its config names some. Asks no agent.
+int show_catalogue(const InventoryOptions& options) {
+  std::vector<provider::Service> own;
+  const auto config = app::load_agent_config(options.config);
+  const bool no_config =
+      !config && config.error().code == app::ConfigError::unreadable && options.config == kAgentConfigPath;
+  if (!config && !no_config) return wrong(config.error().detail);
+  if (config)
+    for (const app::EndpointConfig& e : config->intercept.endpoints)
+      own.push_back(
+          {e.provider.empty() ? e.host : e.provider, e.host, e.port, e.tls, e.dialect, {}, false, {}});
+  const auto catalogue = provider::Catalogue::load(own);
+  if (!catalogue) return wrong("catalogue: " + catalogue.error().detail);
+  json::array rows;
+  for (const provider::Service& service : (*catalogue)->services())
+    rows.push_back({{"provider", service.provider},
+                    {"host", service.host},
+                    {"port", service.port},
+                    {"tls", service.tls},
+                    {"dialect", service.dialect},
+                    {"shared_front", service.shared_front}});
+  const json::object answer{{"catalogue", std::move(rows)}};
+  if (options.json)
+    put(json::serialize(answer) + "\n");
+  else
+    show(answer);
+  return 0;
+}
+
 }  // namespace
 
 int run_status(const StatusOptions& options) {
-  return converse(options.config, {{"cmd", "status"}}, options.json, show);
+  bool healthy = false;
+  const int code =
+      converse(options.config, {{"cmd", "status"}}, options.json, [&](const json::object& answer) {
+        healthy = is_true(answer, "ready");
+        if (const json::value* audit = answer.if_contains("audit"); audit != nullptr && audit->is_object())
+          healthy = healthy && is_true(audit->get_object(), "healthy");
+        if (!options.json) show(answer);
+      });
+  return code == 0 && !healthy ? 1 : code;
 }
 
 int run_observe(const ObserveOptions& options) {
@@ -128,13 +183,16 @@ int run_observe(const ObserveOptions& options) {
     if (!back) return wrong("--since: give how far back, such as 30s, 5m or 2h");
     question["since_us"] = wall_us() - back->count() * 1000;
   }
-  return converse(options.config, question, options.json,
-                  [](const json::object& o) { put(decision_line(o)); });
+  return converse(options.config, question, options.json, [&](const json::object& o) {
+    if (!options.json) put(decision_line(o));
+  });
 }
 
 int run_inventory(const InventoryOptions& options) {
-  return converse(options.config, {{"cmd", "inventory"}, {"catalogue", options.catalogue}}, options.json,
-                  show);
+  if (options.catalogue) return show_catalogue(options);
+  return converse(options.config, {{"cmd", "inventory"}}, options.json, [&](const json::object& answer) {
+    if (!options.json) show(answer);
+  });
 }
 
 }  // namespace warden::cli

@@ -10,9 +10,16 @@
 namespace warden::cli {
 namespace {
 
-// Characters, not bytes, so that names outside ASCII stay aligned.
+// Characters, not bytes, so that names outside ASCII stay aligned; our own colours have no width.
 size_t width(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+  size_t count = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\x1b')
+      i = std::min(text.find('m', i), text.size());
+    else if ((text[i] & 0xc0) != 0x80)
+      ++count;
+  }
+  return count;
 }
 
 }  // namespace
@@ -30,8 +37,13 @@ std::string paint(std::string_view text, Colour colour) {
 
 std::string printable(std::string_view text, size_t most) {
   std::string out;
-  for (const char c : text.substr(0, most))
-    out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  for (size_t i = 0; i < std::min(text.size(), most); ++i) {
+    const auto at = [&](size_t n) { return n < text.size() ? static_cast<unsigned char>(text[n]) : 0u; };
+    // U+0080 to U+009F are controls too, of one character each: U+009B begins what ESC [ begins.
+    const bool c1 = at(i) == 0xc2 && at(i + 1) >= 0x80 && at(i + 1) < 0xa0;
+    if (c1) ++i;
+    out += c1 || at(i) < 0x20 || at(i) == 0x7f ? '?' : text[i];
+  }
   if (text.size() > most) out += "...";
   return out;
 }
@@ -49,6 +61,7 @@ std::string Table::text() const {
       line += row[i];
       if (i + 1 < row.size()) line.append(widths[i] - width(row[i]) + 2, ' ');
     }
+    while (line.ends_with(' ')) line.pop_back();
     out += (&row == &rows_.front() ? paint(line, Colour::dim) : line) + "\n";
   }
   return out;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <tuple>
 #include <vector>
@@ -34,7 +35,7 @@ void complain(const std::string& line) {
 }
 
 std::string coloured(const char* code, const std::string& word) {
-  static const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  static const bool terminal = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
   return terminal ? "\033[" + std::string(code) + "m" + word + "\033[0m" : word;
 }
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <filesystem>
@@ -105,7 +106,12 @@ int explain(const TrustOptions& options) {
   if (options.json)
     print({{"pid", options.pid}, {"text", *text}});
   else
-    std::fputs(text->c_str(), stdout);
+    for (size_t from = 0; from < text->size();) {
+      // The process chose its path and its environment.
+      const size_t end = std::min(text->find('\n', from), text->size());
+      std::printf("%s\n", printable(std::string_view(*text).substr(from, end - from), 4000).c_str());
+      from = end + 1;
+    }
   return 0;
 }
 

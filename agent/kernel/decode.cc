@@ -132,6 +132,7 @@ Flow to_flow(const ew_flow& flow) {
   return {.socket_cookie = flow.socket_cookie,
           .connect_boot_ns = flow.connect_boot_ns,
           .original = to_endpoint(flow.original),
+          .host = {},
           .process = to_facts(flow.process)};
 }
 

@@ -177,7 +177,12 @@ std::optional<Flow> PinnedGuard::find_flow(const Endpoint& peer, const Endpoint&
   bpf_map_delete_elem(tuples, &key);
   ew_flow flow{};
   if (bpf_map_lookup_elem(bpf_map__fd(programs_->maps.flows), &cookie, &flow) != 0) return std::nullopt;
-  return to_flow(flow);
+  Flow found = to_flow(flow);
+  const ew_destination original = to_destination(found.original);
+  ew_known known{};
+  if (bpf_map_lookup_elem(bpf_map__fd(programs_->maps.destinations), &original, &known) == 0)
+    found.host.assign(known.host, strnlen(known.host, sizeof known.host));
+  return found;
 }
 
 int PinnedGuard::on_record(void* self, void* data, size_t size) {

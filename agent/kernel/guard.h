@@ -47,6 +47,7 @@ struct Flow {
   uint64_t socket_cookie = 0;
   uint64_t connect_boot_ns = 0;
   Endpoint original;  // where the application wanted to go
+  std::string host;   // the name under which that address is guarded; only find_flow() fills it
   ProcessFacts process;
 };
 

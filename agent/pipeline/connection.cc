@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/pipeline/connection.h"
 
+#include <chrono>
+
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/pipeline/exchange.h"
@@ -10,6 +12,7 @@
 #include "tlsproxy/forward/connector.h"
 #include "tlsproxy/forward/splice.h"
 #include "tlsproxy/intercept/opening.h"
+#include "tlsproxy/tls/deadline.h"
 
 namespace warden::pipeline {
 namespace asio = boost::asio;
@@ -19,6 +22,7 @@ namespace {
 
 constexpr int kOpeningTimeoutMs = 30'000;
 constexpr int kSpliceDialTimeoutMs = 30'000;
+constexpr auto kHandshakeTimeout = std::chrono::seconds(30);
 
 Endpoint endpoint_of(const tcp::endpoint& endpoint) {
   return Endpoint::from(endpoint.data()).value_or(Endpoint{});
@@ -32,35 +36,40 @@ struct Chosen {
   std::string_view reason;
 };
 
-// The name in a plain-HTTP request's Host field, for the choice alone; the exchange parses the head properly.
-std::string host_of_request(std::string_view seen) {
-  constexpr std::string_view kField = "\r\nhost:";
-  std::string lower(seen);
-  for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  size_t at = lower.find(kField);
-  if (at == std::string::npos) return {};
-  at = lower.find_first_not_of(' ', at + kField.size());
-  if (at == std::string::npos) return {};
-  const std::string host = lower.substr(at, lower.find_first_of(" :\r", at) - at);
-  return host;
+// Plain HTTP carries no name before its head, and a Host field says what its sender likes. So the endpoint is the one that the
+// address is guarded for; a request that names another host is refused by its exchange, with a record.
+Chosen choose_plain(Connection& connection) {
+  const provider::Service* service =
+      connection.services.catalogue->find(connection.grant.host, connection.grant.original.port);
+  if (service == nullptr || service->tls) return {Course::refuse, "plain_to_tls_endpoint"};
+  connection.service = service;
+  connection.host = service->host;
+  return {Course::intercept, {}};
 }
 
-// Decides by name, never by address: provider fronts share addresses with sites that are none of our business.
-Chosen choose(Connection& connection, const intercept::Opening& opening) {
-  const provider::Catalogue& catalogue = *connection.services.catalogue;
+// A name that is no LLM's, on an address that is: spliced only where the address is known to serve others too. An endpoint of
+// its own that answers to any name would otherwise be a way around.
+Chosen choose_foreign(const Connection& connection, const intercept::Opening& opening) {
   const policy::Defaults& words = policy::defaults(*connection.services.policy);
-  const uint16_t port = connection.grant.original.port;
-  if (opening.layer == intercept::Layer::other) return {Course::refuse, "not_tls_or_http"};
-  connection.host = opening.layer == intercept::Layer::tls ? opening.hello.server_name : host_of_request(opening.seen);
-  if (connection.host.empty()) return {Course::refuse, "no_server_name"};
-  connection.service = catalogue.find(connection.host, port);
-  const bool tls = opening.layer == intercept::Layer::tls;
-  if (connection.service != nullptr && connection.service->tls == tls) return {Course::intercept, {}};
-  if (connection.service != nullptr) return {Course::refuse, tls ? "tls_to_plain_endpoint" : "plain_to_tls_endpoint"};
-  if (opening.hello.encrypted_hello && words.on_ech == policy::Defaults::Ech::refuse && tls)
+  if (opening.hello.encrypted_hello && words.on_ech == policy::Defaults::Ech::refuse)
     return {Course::refuse, "encrypted_hello"};
-  if (words.on_shared_front == policy::Defaults::Front::refuse) return {Course::refuse, "shared_front"};
-  return {Course::splice, "shared_front"};
+  const provider::Service* guarded =
+      connection.services.catalogue->find(connection.grant.host, connection.grant.original.port);
+  if (guarded != nullptr && !guarded->shared_front) return {Course::refuse, "foreign_name"};
+  // `intercept` would need an authority for any name, which the host's constrained one is not: it is refused.
+  return words.on_shared_front == policy::Defaults::Front::splice ? Chosen{Course::splice, "shared_front"}
+                                                                  : Chosen{Course::refuse, "shared_front"};
+}
+
+// Decides by name, never by address alone: provider fronts share addresses with sites that are none of our business.
+Chosen choose(Connection& connection, const intercept::Opening& opening) {
+  if (opening.layer == intercept::Layer::other) return {Course::refuse, "not_tls_or_http"};
+  if (opening.layer == intercept::Layer::http) return choose_plain(connection);
+  connection.host = opening.hello.server_name;
+  if (connection.host.empty()) return {Course::refuse, "no_server_name"};
+  connection.service = connection.services.catalogue->find(connection.host, connection.grant.original.port);
+  if (connection.service == nullptr) return choose_foreign(connection, opening);
+  return connection.service->tls ? Chosen{Course::intercept, {}} : Chosen{Course::refuse, "tls_to_plain_endpoint"};
 }
 
 asio::awaitable<void> splice_through(Connection& connection, std::string_view seen) {
@@ -82,6 +91,8 @@ asio::awaitable<bool> accept_tls(Connection& connection, const intercept::Openin
                                     flow_draft(connection.grant, connection.host, "refused", "authority_refused"));
     co_return false;
   }
+  const tls::Deadline deadline(connection.client.stream.socket().get_executor(), kHandshakeTimeout,
+                               [&connection] { connection.client.stream.close(); });
   const auto accepted = co_await connection.client.stream.accept_tls(services.client_tls, opening.seen, connection.host);
   services.tally.time(Stage::handshake, (monotonic_ns() - begun_ns) / 1000);
   if (accepted) {
@@ -103,9 +114,11 @@ asio::awaitable<void> serve_flow(Connection& connection) {
   auto opening = co_await intercept::read_opening(connection.client.stream.socket(), kOpeningTimeoutMs);
   if (!opening) {
     const bool closed = opening.error().code == intercept::OpeningError::closed;
+    const std::string_view why = closed ? "closed_before_hello"
+                                 : opening.error().code == intercept::OpeningError::timeout ? "silent"
+                                                                                            : "malformed_hello";
     services.tally.count(closed ? "connections_total|closed_early" : "connections_total|refused");
-    services.supervisor.flow_record(connection.grant.flow, flow_draft(connection.grant, {}, "refused",
-                                                                      closed ? "closed_before_hello" : "malformed_hello"));
+    services.supervisor.flow_record(connection.grant.flow, flow_draft(connection.grant, {}, "refused", why));
     co_return;
   }
   const Chosen chosen = choose(connection, *opening);
@@ -127,10 +140,16 @@ asio::awaitable<void> serve_flow(Connection& connection) {
     connection.client.ahead = std::move(opening->seen);
   }
   identity_facts(connection.grant.identity, connection.facts);
-  while (co_await run_exchange(connection)) {
-    if (services.draining) break;
-  }
+  ExchangeEnd end = ExchangeEnd::next;
+  while (end == ExchangeEnd::next && !services.draining) end = co_await run_exchange(connection);
   release_provider(connection);
+  if (end == ExchangeEnd::cut) {
+    // A clean end would make a cut answer look whole to nearly every SDK.
+    boost::system::error_code ignored;
+    connection.client.stream.socket().set_option(asio::socket_base::linger(true, 0), ignored);
+    connection.client.stream.close();
+    co_return;
+  }
   (void)co_await connection.client.stream.shutdown();
 }
 

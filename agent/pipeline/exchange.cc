@@ -36,10 +36,29 @@ class StageClock {
   int64_t at_ns_, begun_ns_;
 };
 
+// On plain HTTP applications also name the address itself.
+bool names_service(const http::Head& head, const Connection& connection) {
+  const Endpoint& original = connection.grant.original;
+  return names_host(head, connection.host, original.port) ||
+         (!connection.service->tls && names_host(head, original.ip(), original.port));
+}
+
+// Waits for the next request without a buffer, as most connections do most of the time, and then reads it.
+asio::awaitable<ReadResult> next_request(Connection& connection) {
+  Services& services = connection.services;
+  if (connection.client.ahead.empty() && !connection.client.stream.has_buffered()) {
+    services.idle.insert(&connection);
+    const auto woken = co_await connection.client.stream.wait_readable();
+    services.idle.erase(&connection);
+    if (!woken || services.draining) co_return ReadResult{};
+  }
+  co_return co_await read_request(connection.client, connection.request, services.body_bytes_max);
+}
+
 // The request as its dialect reads it; a host that is not the connection's own is as unreadable as an unknown shape.
 std::expected<provider::Prompt, Unread> read_prompt(const Connection& connection) {
   const Request& request = connection.request;
-  if (!names_host(request.head(), connection.host, connection.grant.original.port)) return std::unexpected(Unread{"host_mismatch"});
+  if (!names_service(request.head(), connection)) return std::unexpected(Unread{"host_mismatch"});
   const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
   if (dialect == nullptr) return std::unexpected(Unread{"unknown_shape"});
   const std::string type = content_type(request.head());
@@ -112,15 +131,17 @@ Decided decide(Connection& connection, const classify::Report& report) {
 
 }  // namespace
 
-asio::awaitable<bool> run_exchange(Connection& connection) {
+asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
   Services& services = connection.services;
   Request& request = connection.request;
-  const ReadResult read = co_await read_request(connection.client, request, services.body_bytes_max);
-  if (read.end == ReadEnd::closed) co_return false;
+  const ReadResult read = co_await next_request(connection);
+  if (read.end == ReadEnd::closed) co_return ExchangeEnd::over;
   ExchangeRecord record(connection, uuid7());
   if (read.end == ReadEnd::broken) {
     services.tally.count("not_evaluated_total|request_incomplete");
-    co_return false;
+    services.supervisor.flow_record(connection.grant.flow,
+                                    flow_draft(connection.grant, connection.host, "refused", "request_incomplete"));
+    co_return ExchangeEnd::over;
   }
   StageClock clock(services.tally);
 
@@ -158,18 +179,18 @@ asio::awaitable<bool> run_exchange(Connection& connection) {
 
   const RecordResult recorded = co_await services.supervisor.record(connection.grant.flow, record.decision());
   clock.done(Stage::record);
-  count(services.tally, decided.verdict, connection.service->provider);
   if (recorded != RecordResult::durable) {
     co_await refuse(connection, recorder_refusal(recorded, record.req()), read.connection_usable);
-    co_return false;
+    co_return ExchangeEnd::over;
   }
+  count(services.tally, decided.verdict, connection.service->provider);
   if (decided.verdict.action == policy::Action::block) {
     provider::Refusal refusal = policy_refusal(decided.verdict, record.req());
     if (read.why == provider::Unreadable::upgrade && read.end == ReadEnd::unreadable) refusal.status = 426;
-    const bool usable = co_await refuse(connection, refusal, read.connection_usable);
     clock.total();
+    const bool usable = co_await refuse(connection, refusal, read.connection_usable);
     services.supervisor.outcome(connection.grant.flow, record.blocked(refusal.status));
-    co_return usable;
+    co_return usable ? ExchangeEnd::next : ExchangeEnd::over;
   }
 
   const Sendable sendable(request, decided.edits, decided.edited_body);
@@ -179,13 +200,19 @@ asio::awaitable<bool> run_exchange(Connection& connection) {
   if (!reached) {
     co_await refuse(connection, provider_refusal(reached.error(), record.req()), true);
     services.supervisor.outcome(connection.grant.flow, record.failed(reached.error()));
-    co_return request.head().keep_alive;
+    co_return ExchangeEnd::over;
   }
   const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
   const Answer answer = co_await relay(connection.client.stream, *connection.provider, request, sendable.outgoing, dialect);
   services.supervisor.outcome(connection.grant.flow, record.answered(answer));
   keep_or_drop_provider(connection, answer.provider_reusable);
-  co_return answer.end == AnswerEnd::complete && answer.client_reusable && !services.draining;
+  if (answer.end == AnswerEnd::provider_error && answer.received_bytes == 0) {
+    // Nothing of an answer was passed on, so the application can be told in its own terms.
+    co_await refuse(connection, provider_refusal({tls::StreamError::closed, answer.error}, record.req()), true);
+    co_return ExchangeEnd::over;
+  }
+  if (answer.end != AnswerEnd::complete) co_return ExchangeEnd::cut;
+  co_return answer.client_reusable ? ExchangeEnd::next : ExchangeEnd::over;
 }
 
 }  // namespace warden::pipeline

@@ -8,7 +8,12 @@
 
 namespace warden::pipeline {
 
-// True: the connection can carry another exchange.
-boost::asio::awaitable<bool> run_exchange(Connection& connection);
+enum class ExchangeEnd : uint8_t {
+  next,  // the connection can carry another exchange
+  over,  // it is to be closed in order
+  cut,   // the answer stopped in the middle: it is to be reset
+};
+
+boost::asio::awaitable<ExchangeEnd> run_exchange(Connection& connection);
 
 }  // namespace warden::pipeline

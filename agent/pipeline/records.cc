@@ -13,6 +13,12 @@ namespace {
 
 using audit::Field;
 
+// What an application writes has a bound in records; the rest of it is in the request's hash.
+constexpr size_t kTextBytesMax = 256;
+constexpr size_t kToolsMax = 64;
+
+std::string clipped(std::string_view text) { return std::string(text.substr(0, kTextBytesMax)); }
+
 std::string_view status_name(classify::ScanStatus status) {
   switch (status) {
     case classify::ScanStatus::complete: return "complete";
@@ -50,10 +56,16 @@ void policy_fields(const policy::Program& program, audit::Draft& draft) {
 void claim_fields(const provider::Prompt& prompt, audit::Draft& draft) {
   for (const provider::Claim& claim : prompt.claims) {
     if (claim.name == "metadata.user_id")
-      draft.set(Field::claim_user_id, claim.value);
+      draft.set(Field::claim_user_id, clipped(claim.value));
     else
-      draft.set(Field::claim_user, claim.value);
+      draft.set(Field::claim_user, clipped(claim.value));
   }
+}
+
+std::vector<std::string> finish_words(const std::vector<std::string>& reasons) {
+  std::vector<std::string> words;
+  for (size_t i = 0; i < std::min(reasons.size(), kToolsMax); ++i) words.push_back(clipped(reasons[i]));
+  return words;
 }
 
 std::vector<audit::Row> edit_rows(std::span<const classify::Edit> edits) {
@@ -104,13 +116,23 @@ void ExchangeRecord::decided(const provider::Prompt& prompt, const policy::Verdi
   decision_.set(Field::cred_kind, credential_.kind);
   if (!credential_.fingerprint.empty()) decision_.set(Field::cred_fp, credential_.fingerprint);
   if (!prompt.operation.empty()) decision_.set(Field::llm_op, std::string(prompt.operation));
-  if (!prompt.model.empty()) decision_.set(Field::llm_model, prompt.model);
+  if (!prompt.model.empty()) decision_.set(Field::llm_model, clipped(prompt.model));
   decision_.set(Field::llm_stream, prompt.stream);
-  if (!prompt.tools.empty()) decision_.set(Field::llm_tools, prompt.tools);
+  if (!prompt.tools.empty()) {
+    std::vector<std::string> tools;
+    for (size_t i = 0; i < std::min(prompt.tools.size(), kToolsMax); ++i) tools.push_back(clipped(prompt.tools[i]));
+    decision_.set(Field::llm_tools, std::move(tools));
+  }
   claim_fields(prompt, decision_);
   decision_.set(Field::io_capture, std::string("hash"));
-  decision_.set(Field::io_req_bytes, static_cast<int64_t>(connection_.request.body.size()));
-  decision_.set(Field::io_req_hash, hex(view(hmac_sha256(services.credential_key, connection_.request.body))));
+  const Request& request = connection_.request;
+  const auto& declared = request.parser.head_complete() ? request.head().content_length : std::nullopt;
+  if (request.parser.complete()) {
+    decision_.set(Field::io_req_bytes, static_cast<int64_t>(request.body.size()));
+    decision_.set(Field::io_req_hash, hex(view(hmac_sha256(services.credential_key, request.body))));
+  } else if (declared) {
+    decision_.set(Field::io_req_bytes, static_cast<int64_t>(*declared));
+  }
   decision_.set(Field::cls_ruleset, services.ruleset);
   policy_fields(*services.policy, decision_);
   decision_.set(Field::pol_rules, verdict.rules);
@@ -138,7 +160,8 @@ audit::Draft ExchangeRecord::blocked(int status) const {
 
 audit::Draft ExchangeRecord::failed(const Error<tls::StreamError>& error) const {
   audit::Draft draft = outcome("provider_error");
-  draft.set(Field::out_error, error.detail);
+  draft.set(Field::out_status, int64_t{502});
+  draft.set(Field::out_error, clipped(error.detail));
   draft.set(Field::io_sent_bytes, int64_t{0});
   return draft;
 }
@@ -151,11 +174,11 @@ audit::Draft ExchangeRecord::answered(const Answer& answer) const {
   draft.set(Field::out_dur_us, answer.duration_us);
   draft.set(Field::io_sent_bytes, static_cast<int64_t>(answer.sent_bytes));
   draft.set(Field::io_resp_bytes, static_cast<int64_t>(answer.received_bytes));
-  if (!answer.usage.model.empty()) draft.set(Field::llm_model_resp, answer.usage.model);
+  if (!answer.usage.model.empty()) draft.set(Field::llm_model_resp, clipped(answer.usage.model));
   if (answer.usage.tokens_in) draft.set(Field::llm_tok_in, *answer.usage.tokens_in);
   if (answer.usage.tokens_out) draft.set(Field::llm_tok_out, *answer.usage.tokens_out);
   if (answer.usage.tokens_cached) draft.set(Field::llm_tok_cached, *answer.usage.tokens_cached);
-  if (!answer.usage.finish.empty()) draft.set(Field::llm_finish, answer.usage.finish);
+  if (!answer.usage.finish.empty()) draft.set(Field::llm_finish, finish_words(answer.usage.finish));
   return draft;
 }
 

@@ -2,8 +2,9 @@
 #include "agent/pipeline/refusal.h"
 
 #include <array>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
+
+#include "tlsproxy/tls/deadline.h"
 
 namespace warden::pipeline {
 namespace asio = boost::asio;
@@ -26,10 +27,7 @@ std::string_view reason_phrase(int status) {
 // An application that is still sending would lose our answer to a reset: take what it sends, for a bounded while.
 asio::awaitable<void> linger(tls::Stream& stream) {
   (void)co_await stream.shutdown();
-  asio::steady_timer timer(stream.socket().get_executor(), kLinger);
-  timer.async_wait([&](boost::system::error_code error) {
-    if (!error) stream.close();
-  });
+  const tls::Deadline deadline(stream.socket().get_executor(), kLinger, [&stream] { stream.close(); });
   std::array<char, 16 * 1024> block;
   uint64_t total = 0;
   while (total < kLingerBytesMax) {
@@ -37,7 +35,6 @@ asio::awaitable<void> linger(tls::Stream& stream) {
     if (!size || *size == 0) break;
     total += *size;
   }
-  timer.cancel();
 }
 
 }  // namespace
@@ -46,7 +43,7 @@ provider::Refusal policy_refusal(const policy::Verdict& verdict, const std::stri
   provider::Refusal refusal;
   refusal.request_id = req;
   if (verdict.outcome == policy::Outcome::not_evaluated) {
-    refusal.status = verdict.reason.ends_with("classifier_error") ? 503 : 400;
+    refusal.status = verdict.reason.ends_with("classifier_error") || verdict.reason.ends_with("scan_budget") ? 503 : 400;
     refusal.code = "not_evaluated";
     refusal.message = "Egresswarden could not evaluate this request (" + verdict.reason + "), so it was not sent.";
   } else if (!verdict.deciding.empty()) {

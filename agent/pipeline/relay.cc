@@ -4,7 +4,9 @@
 #include <poll.h>
 
 #include <array>
-#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
 #include <memory>
 
 #include "agent/base/clock.h"
@@ -14,39 +16,55 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr size_t kHeadHeldMax = 64 * 1024;
+constexpr auto kLookAgain = std::chrono::milliseconds(200);
 constexpr uint64_t kUsageBytesMax = 64ull << 20;  // decoded answer bytes looked at for usage
 
 // Calls back once when the application closes its side while an answer is on its way, so that the provider stops working
-// (and billing) for nobody. Data that arrives (pipelining) is left alone.
+// (and billing) for nobody. Data that arrives meanwhile (pipelining, a close_notify) is left alone; since it would wake us
+// again at once, the connection is then looked at from time to time instead.
 class HangupWatch {
  public:
   HangupWatch(tls::Stream::Socket& socket, std::function<void()> on_hangup)
-      : shared_(std::make_shared<Shared>(Shared{&socket, std::move(on_hangup)})) {
-    arm(shared_);
+      : shared_(std::make_shared<Shared>(socket, std::move(on_hangup))) {
+    wait(shared_);
   }
   ~HangupWatch() {
-    tls::Stream::Socket* socket = shared_->socket;
-    shared_->socket = nullptr;
-    if (socket == nullptr) return;
+    if (!shared_->live) return;
+    shared_->live = false;
     boost::system::error_code ignored;
-    socket->cancel(ignored);
+    shared_->socket.cancel(ignored);
+    shared_->pause.cancel();
   }
   HangupWatch(const HangupWatch&) = delete;
   HangupWatch& operator=(const HangupWatch&) = delete;
 
  private:
   struct Shared {
-    tls::Stream::Socket* socket;
+    Shared(tls::Stream::Socket& s, std::function<void()> act)
+        : socket(s), on_hangup(std::move(act)), pause(s.get_executor()) {}
+    tls::Stream::Socket& socket;  // only touched while live
     std::function<void()> on_hangup;
+    asio::steady_timer pause;
+    bool live = true;
   };
-  static void arm(const std::shared_ptr<Shared>& shared) {
-    shared->socket->async_wait(tls::Stream::Socket::wait_read, [shared](boost::system::error_code error) {
-      if (error || shared->socket == nullptr) return;
-      pollfd state{shared->socket->native_handle(), POLLRDHUP, 0};
-      ::poll(&state, 1, 0);
-      if ((state.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0) return arm(shared);
-      shared->socket = nullptr;
-      shared->on_hangup();
+  static void wait(const std::shared_ptr<Shared>& shared) {
+    shared->socket.async_wait(tls::Stream::Socket::wait_read, [shared](boost::system::error_code error) {
+      if (!error) look(shared);
+    });
+  }
+  static void look(const std::shared_ptr<Shared>& shared) {
+    if (!shared->live) return;
+    pollfd state{shared->socket.native_handle(), POLLIN | POLLRDHUP, 0};
+    ::poll(&state, 1, 0);
+    if ((state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) {
+      shared->live = false;
+      return shared->on_hangup();
+    }
+    if ((state.revents & POLLIN) == 0) return wait(shared);
+    shared->pause.expires_after(kLookAgain);
+    shared->pause.async_wait([shared](boost::system::error_code error) {
+      if (!error) look(shared);
     });
   }
   std::shared_ptr<Shared> shared_;
@@ -125,6 +143,7 @@ asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const 
   bool tapped = false;
   const auto on_body = [&](std::string_view span) { tap.body(span); };
   std::array<char, 16 * 1024> block;
+  std::string held, released;
   while (!parser.complete()) {
     const auto size = co_await provider.read_some(block);
     if (!size || *size == 0) {
@@ -137,6 +156,14 @@ asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const 
     if (answer.received_bytes == 0) answer.first_byte_us = monotonic_ns() / 1000 - sent_us;
     std::string_view bytes(block.data(), *size);
     std::string_view pass = bytes;  // what goes on to the application
+    if (!held.empty() || (request.head().expects_continue && !tapped && !parser.head_complete())) {
+      // The 100 that our own Expect caused must not reach the application a second time, so until a head is whole it waits.
+      held += bytes;
+      if (held.find("\r\n\r\n") == std::string::npos && held.size() < kHeadHeldMax) continue;
+      released.swap(held);
+      held.clear();
+      bytes = pass = released;
+    }
     bool surplus = false;
     while (!bytes.empty()) {
       const auto taken = parser.feed(bytes, on_body);
@@ -150,6 +177,7 @@ asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const 
         // The 100 that our own Expect caused was already given to the application.
         if (parser.head().status == 100 && request.head().expects_continue) pass = bytes;
         parser.reset();
+        if (request.head().method == "HEAD") parser.expect_no_body();
         continue;
       }
       if (parser.head_complete() && !tapped) {

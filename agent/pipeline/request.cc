@@ -10,7 +10,20 @@ using provider::Unreadable;
 namespace {
 
 constexpr size_t kReadBytes = 16 * 1024;
+constexpr size_t kKeptBytesMax = 256 * 1024;  // of a buffer that an idle connection keeps
+
+// Chunk framing may be longer than what it frames; what it may cost in memory is bounded all the same.
+constexpr uint64_t raw_bytes_max(uint64_t body_bytes_max) { return body_bytes_max + body_bytes_max / 8 + 128 * 1024; }
+
+void clear(std::string& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kKeptBytesMax) buffer.shrink_to_fit();
+}
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return (x | 0x20) == (y | 0x20); });
+}
 
 ReadResult unreadable(Unreadable why, bool usable) { return {ReadEnd::unreadable, why, usable}; }
 
@@ -19,6 +32,10 @@ std::optional<ReadResult> refuse_head(const http::Head& head, Request& request, 
   if (head.upgrade || head.method == "CONNECT") return unreadable(Unreadable::upgrade, false);
   if (head.content_length && *head.content_length > body_bytes_max)
     return unreadable(Unreadable::body_too_large, false);
+  // One of several fields of a kind is what we would read; the provider might read another.
+  for (const std::string_view name : {"content-encoding", "content-type"})
+    if (std::ranges::count_if(head.headers, [&](const http::Header& h) { return same_name(h.name, name); }) > 1)
+      return unreadable(Unreadable::unknown_coding, false);
   const std::string_view coding = head.header("content-encoding");
   const auto known = http::coding_of(coding.empty() ? "identity" : coding);
   if (!known) return unreadable(Unreadable::unknown_coding, false);
@@ -59,9 +76,9 @@ std::string_view Request::query() const {
 
 void Request::reset() {
   parser.reset();
-  raw.clear();
-  unframed.clear();
-  decoded.clear();
+  clear(raw);
+  clear(unframed);
+  clear(decoded);
   body = {};
   coding = http::Coding::identity;
 }
@@ -97,7 +114,7 @@ asio::awaitable<ReadResult> read_request(ClientLeg& client, Request& request, ui
         }
         if (request.head().content_length) request.raw.reserve(parsed + *request.head().content_length);
       }
-      if (request.unframed.size() > body_bytes_max) co_return unreadable(Unreadable::body_too_large, false);
+      if (request.unframed.size() > body_bytes_max || request.raw.size() > raw_bytes_max(body_bytes_max)) co_return unreadable(Unreadable::body_too_large, false);
       if (*taken == 0) break;
     }
     if (request.parser.complete()) break;
@@ -110,7 +127,7 @@ asio::awaitable<ReadResult> read_request(ClientLeg& client, Request& request, ui
     if (!size) co_return ReadResult{held == 0 ? ReadEnd::closed : ReadEnd::broken, {}, false};
     if (*size == 0) co_return ReadResult{held == 0 ? ReadEnd::closed : ReadEnd::broken, {}, false};
   }
-  client.ahead.assign(request.raw, parsed);
+  client.ahead.assign(request.raw, parsed);  // usually nothing
   request.raw.resize(parsed);
   co_return decode_body(request, body_bytes_max);
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "agent/attribution/identity.h"
 #include "agent/base/address.h"
@@ -21,9 +22,12 @@
 
 namespace warden::pipeline {
 
+struct Connection;
+
 struct FlowGrant {
   uint64_t flow = 0;  // the supervisor's id
   Endpoint original;
+  std::string host;  // the name under which that address is guarded
   attribution::Identity identity;
 };
 
@@ -58,6 +62,7 @@ struct Services {
   std::string ruleset;  // hex digest of the pack
   uint64_t body_bytes_max = 0;
   bool draining = false;
+  std::unordered_set<Connection*> idle = {};  // wait for the first byte of a request
 };
 
 }  // namespace warden::pipeline

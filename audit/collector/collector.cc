@@ -12,6 +12,7 @@
 #include "agent/base/fd.h"
 #include "agent/base/file.h"
 #include "agent/base/log.h"
+#include "audit/collector/api.h"
 #include "audit/collector/keys.h"
 #include "audit/collector/ledger.h"
 
@@ -49,11 +50,34 @@ class RunningCollector final : public Collector {
     auto ledger = Ledger::open(folder, std::move(*cosigner));
     if (!ledger) return fail(CollectorError::state, folder + ": " + ledger.error().detail);
     ledger_ = std::move(*ledger);
+    if (auto ready = open_index(folder + "/index.sqlite", settings.rebuild_index); !ready) return ready;
     log::info("cosigning as {}", vkey);
     auto server = Server::start({settings.listen, settings.cert, settings.key, settings.client_ca},
                                 [this](const WebRequest& request) { return serve(request); });
     if (!server) return std::unexpected(server.error());
     server_ = std::move(*server);
+    return {};
+  }
+
+  Result<void, CollectorError> open_index(const std::string& path, bool rebuild) {
+    if (rebuild)
+      for (const char* suffix : {"", "-wal", "-shm"}) ::unlink((path + suffix).c_str());
+    auto index = Index::open(path);
+    if (!index)
+      return fail(CollectorError::state,
+                  path + ": " + index.error().detail + "; it may be removed, it is made again from the logs");
+    index_ = std::move(*index);
+    for (const OriginState& origin : ledger_->origins())
+      if (auto done = index_->catch_up(*ledger_, origin.origin); !done)
+        return fail(CollectorError::state, path + ": " + done.error().detail);
+    // A failure here loses nothing: the next entries, or the next start, catch up.
+    ledger_->on_entries = [this](const OriginState& origin) {
+      if (auto done = index_->catch_up(*ledger_, origin.origin); !done)
+        log::error("index: {}", done.error().detail);
+    };
+    ledger_->on_disclosures = [this](const OriginState& origin, const DisclosuresRequest& request) {
+      if (auto done = index_->disclose(origin, request); !done) log::error("index: {}", done.error().detail);
+    };
     return {};
   }
 
@@ -65,7 +89,10 @@ class RunningCollector final : public Collector {
     if (request.method != "GET") return web({405, "only GET and POST\n"});
     if (!reader && !request.is_agent)
       return web({401, "want a certificate of an agent or reader, or the readers' token\n"});
-    return web(get(request));
+    if (request.target.starts_with("/api/v1/"))
+      return web(reader ? serve_api(*ledger_, *index_, request.target)
+                        : Reply{403, "{\"error\":\"the API is for readers\"}\n", "application/json"});
+    return web(get(request, reader));
   }
 
   Reply post(const WebRequest& request) {
@@ -78,13 +105,13 @@ class RunningCollector final : public Collector {
     return {404, "no such thing to post to\n"};
   }
 
-  Reply get(const WebRequest& request) {
+  Reply get(const WebRequest& request, bool reader) {
     constexpr std::string_view kLatest = "/latest/";
     if (request.target == "/vkey") return {200, ledger_->cosigner_vkey() + '\n'};
     if (request.target.starts_with(kLatest) && request.is_agent)
       return ledger_->latest(request.peer, request.target.substr(kLatest.size()));
     if (request.target.starts_with("/checkpoint/") || request.target.starts_with("/tile/"))
-      return mirror(request);
+      return reader ? mirror(request) : Reply{403, "tiles are for readers\n"};
     return {404, "no such thing here\n"};
   }
 
@@ -117,6 +144,7 @@ class RunningCollector final : public Collector {
   Fd lock_;
   std::string token_;
   std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<Index> index_;
   std::unique_ptr<Server> server_;
 };
 

@@ -24,7 +24,8 @@ struct CollectorSettings {
   std::string state_dir;
   std::string cert, key, client_ca;
   std::string cosign_key;  // empty: <state_dir>/cosign.key
-  std::string name;        // of the cosigner, where its key is new; empty: egresswarden-collector/<random>
+  bool rebuild_index = false;
+  std::string name;  // of the cosigner, where its key is new; empty: egresswarden-collector/<random>
 };
 
 class Collector {

@@ -3,17 +3,16 @@
 
 #include <algorithm>
 
-#include "agent/base/bytes.h"
 #include "agent/base/check.h"
 #include "agent/base/digest.h"
-#include "audit/chain/utf8.h"
-#include "audit/record/json.h"
 
 namespace warden::audit {
 namespace {
 
 constexpr size_t kElementsMax = 64;
 constexpr size_t kTextBytesMax = 4096;
+constexpr size_t kPlainTextBytesMax = 64;   // of what may stand clear: an application's choice,
+constexpr size_t kClearTextBytesMax = 256;  // and our own words
 constexpr size_t kSaltBytes = 16;
 
 std::string_view cut_text(std::string_view text) {
@@ -23,228 +22,7 @@ std::string_view cut_text(std::string_view text) {
   return text.substr(0, end);
 }
 
-// As base/bytes.h has it, but to the end of a buffer and three bytes at a time: this is most of an encoding's
-// work.
-void append_base64url(std::string& out, std::string_view bytes) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  const auto at = [&](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(bytes[i])); };
-  const size_t whole = bytes.size() / 3 * 3, left = bytes.size() - whole;
-  size_t to = out.size();
-  out.resize(to + whole / 3 * 4 + (left == 0 ? 0 : left + 1));
-  for (size_t i = 0; i < whole; i += 3) {
-    const uint32_t bits = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
-    for (int shift = 18; shift >= 0; shift -= 6) out[to++] = kAlphabet[bits >> shift & 63];
-  }
-  if (left == 0) return;
-  const uint32_t bits = at(whole) << 16 | (left == 2 ? at(whole + 1) << 8 : 0);
-  for (size_t i = 0; i <= left; ++i) out[to++] = kAlphabet[bits >> (18 - 6 * i) & 63];
-}
-
-template <class List>
-size_t kept(const List& list, size_t elements_max) {
-  return std::min(list.size(), elements_max);
-}
-
-}  // namespace
-
-Encoder::Encoder(std::function<bool(std::string_view)> finds_data)
-    : finds_data_(std::move(finds_data)), slots_(schema().size()) {
-  std::vector<std::string_view> names;  // of groups_
-  for (size_t i = 0; i < schema().size(); ++i) {
-    const std::string_view path = schema()[i].path;
-    const size_t dot = path.find('.');
-    if (dot == std::string_view::npos) {
-      top_.push_back({path, static_cast<int>(i), -1});
-      continue;
-    }
-    const std::string_view group = path.substr(0, dot), member = path.substr(dot + 1);
-    WARDEN_CHECK(member.find('.') == std::string_view::npos);
-    const auto known = std::find(names.begin(), names.end(), group);
-    const auto at = static_cast<size_t>(known - names.begin());
-    if (known == names.end()) {
-      names.push_back(group);
-      groups_.emplace_back();
-      top_.push_back({group, -1, static_cast<int>(at)});
-    }
-    groups_[at].push_back({member, static_cast<int>(i), -1});
-  }
-  // Names are lower-case ASCII: byte order is RFC 8785's order, and "_sd" comes before them all.
-  const auto sort = [](std::vector<Member>& members) {
-    std::sort(members.begin(), members.end(),
-              [](const Member& a, const Member& b) { return a.name < b.name; });
-    for (size_t i = 0; i < members.size(); ++i) {
-      WARDEN_CHECK(members[i].name > "_sd" && members[i].name != "truncated");
-      WARDEN_CHECK(i == 0 || members[i - 1].name < members[i].name);
-    }
-  };
-  sort(top_);
-  for (auto& group : groups_) sort(group);
-}
-
-Result<void, EncodeError> Encoder::encode(std::span<const FieldValue> fields, std::span<const FieldValue> own,
-                                          std::string& leaf, std::string& disclosures) {
-  std::fill(slots_.begin(), slots_.end(), nullptr);
-  for (const auto& list : {fields, own}) {
-    for (const auto& [field, value] : list) {
-      const FieldRow& known = row(field);
-      if (!fits(known.type, value)) return fail(EncodeError::wrong_type, std::string(known.path));
-      slots_[static_cast<size_t>(field)] = &value;
-    }
-  }
-  const size_t before = disclosures.size();
-  for (size_t elements_max = kElementsMax;; elements_max /= 2) {
-    leaf.clear();
-    disclosures.resize(before);
-    if (!write_object(top_, elements_max, leaf, disclosures)) leaf = "{}";
-    if (leaf.size() <= kLeafBytesMax) return {};
-    if (elements_max == 0) return fail(EncodeError::too_large);
-  }
-}
-
-// False, with nothing written, when no member is present.
-bool Encoder::write_object(const std::vector<Member>& members, size_t elements_max, std::string& leaf,
-                           std::string& disclosures) {
-  std::vector<Present> present;
-  bool truncated = false, salted = false, groups = false;
-  for (const Member& member : members) {
-    if (member.group >= 0) {
-      present.push_back({&member, nullptr, false});
-      groups = true;
-      continue;
-    }
-    const Value* value = slots_[static_cast<size_t>(member.field)];
-    if (value == nullptr) continue;
-    present.push_back({&member, value, must_salt(row(static_cast<Field>(member.field)), *value)});
-    salted = salted || present.back().salted;
-    truncated = truncated || cut(*value, elements_max);
-  }
-  if (present.empty()) return false;
-  const size_t start = leaf.size();
-  leaf += '{';
-  if (salted) write_digests(present, leaf, disclosures);
-  const auto name = [&](std::string_view text) {
-    if (leaf.back() != '{') leaf += ',';
-    leaf += '"';
-    leaf += text;
-    leaf += "\":";
-  };
-  const auto mark = [&] {
-    name("truncated");
-    leaf += "true";
-    truncated = false;
-  };
-  for (const Present& p : present) {
-    if (p.salted) continue;
-    if (truncated && p.member->name > "truncated") mark();
-    const size_t before = leaf.size();
-    name(p.member->name);
-    if (p.value != nullptr) {
-      const Privacy privacy = row(static_cast<Field>(p.member->field)).privacy;
-      write_value(*p.value, privacy == Privacy::checked, elements_max, leaf, disclosures);
-    } else if (!write_object(groups_[static_cast<size_t>(p.member->group)], elements_max, leaf,
-                             disclosures)) {
-      leaf.resize(before);
-    }
-  }
-  if (truncated) mark();
-  leaf += '}';
-  if (groups && leaf.size() - start == 2) leaf.resize(start);
-  return leaf.size() > start;
-}
-
-// Sorted, so that their order tells nothing of which member is which.
-void Encoder::write_digests(const std::vector<Present>& present, std::string& leaf,
-                            std::string& disclosures) {
-  std::vector<std::string> digests;
-  for (const Present& p : present)
-    if (p.salted) digests.push_back(disclose(p.member->name, *p.value, disclosures));
-  std::sort(digests.begin(), digests.end());
-  leaf += "\"_sd\":[";
-  for (const std::string& digest : digests) {
-    if (leaf.back() != '[') leaf += ',';
-    leaf += '"';
-    leaf += digest;
-    leaf += '"';
-  }
-  leaf += ']';
-}
-
-void Encoder::write_value(const Value& value, bool checked, size_t elements_max, std::string& leaf,
-                          std::string& disclosures) {
-  const Privacy privacy = checked ? Privacy::checked : Privacy::clear;
-  const auto hidden = [&](std::string_view json) {
-    leaf += "{\"...\":\"";
-    leaf += disclose_json({}, json, disclosures);
-    leaf += "\"}";
-  };
-  if (const auto* integer = std::get_if<int64_t>(&value)) return append_integer(leaf, *integer);
-  if (const auto* flag = std::get_if<bool>(&value)) {
-    leaf += *flag ? "true" : "false";
-    return;
-  }
-  if (const auto* text = std::get_if<std::string>(&value)) return append_string(leaf, *text);
-  leaf += '[';
-  if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) {
-    for (size_t i = 0; i < kept(*texts, elements_max); ++i) {
-      if (i > 0) leaf += ',';
-      std::string json;
-      append_string(json, cut_text((*texts)[i]));
-      clear((*texts)[i], privacy) ? void(leaf += json) : hidden(json);
-    }
-  } else if (const auto* rows = std::get_if<std::vector<Row>>(&value)) {
-    for (size_t i = 0; i < kept(*rows, elements_max); ++i) {
-      if (i > 0) leaf += ',';
-      std::string json;
-      write_row((*rows)[i], json);
-      clear((*rows)[i]) ? void(leaf += json) : hidden(json);
-    }
-  }
-  leaf += ']';
-}
-
-void Encoder::write_row(const Row& row, std::string& out) {
-  std::vector<const std::pair<std::string, std::variant<int64_t, std::string>>*> members;
-  for (const auto& member : row.members) members.push_back(&member);
-  // Equal names keep their order: all pointers are into one array.
-  std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) {
-    const int order = a->first.compare(b->first);
-    return order < 0 || (order == 0 && a < b);
-  });
-  // A name set twice would not be canonical: the first stands.
-  const auto end =
-      std::unique(members.begin(), members.end(), [](auto* a, auto* b) { return a->first == b->first; });
-  out += '{';
-  for (auto member = members.begin(); member != end; ++member) {
-    if (member != members.begin()) out += ',';
-    append_string(out, (*member)->first);
-    out += ':';
-    if (const auto* integer = std::get_if<int64_t>(&(*member)->second))
-      append_integer(out, *integer);
-    else
-      append_string(out, cut_text(std::get<std::string>((*member)->second)));
-  }
-  out += '}';
-}
-
-bool Encoder::clear(std::string_view text, Privacy privacy) const {
-  if (privacy == Privacy::clear) return is_printable(text);
-  return is_plain(text) && !(finds_data_ && finds_data_(text));
-}
-
-bool Encoder::clear(const Row& row) const {
-  return std::all_of(row.members.begin(), row.members.end(), [&](const auto& member) {
-    const auto* text = std::get_if<std::string>(&member.second);
-    return is_plain(member.first) && (text == nullptr || clear(*text, Privacy::checked));
-  });
-}
-
-bool Encoder::must_salt(const FieldRow& known, const Value& value) const {
-  if (known.privacy == Privacy::salted) return true;
-  const auto* text = std::get_if<std::string>(&value);
-  return text != nullptr && !clear(*text, known.privacy);
-}
-
-bool Encoder::cut(const Value& value, size_t elements_max) const {
+bool is_cut(const Value& value, size_t elements_max) {
   const auto long_text = [](const std::string& text) { return text.size() > kTextBytesMax; };
   if (const auto* text = std::get_if<std::string>(&value)) return long_text(*text);
   if (const auto* texts = std::get_if<std::vector<std::string>>(&value))
@@ -253,51 +31,241 @@ bool Encoder::cut(const Value& value, size_t elements_max) const {
   return rows != nullptr && rows->size() > elements_max;
 }
 
-std::string Encoder::disclose(std::string_view name, const Value& value, std::string& disclosures) {
-  std::string json;
-  if (const auto* text = std::get_if<std::string>(&value)) {
-    append_string(json, cut_text(*text));
-    return disclose_json(name, json, disclosures);
+// `write` for each of the first `elements_max`, with commas and brackets.
+template <class List, class Write>
+void write_list(Buffer& out, const List& list, size_t elements_max, Write&& write) {
+  out.put('[');
+  for (size_t i = 0; i < std::min(list.size(), elements_max); ++i) {
+    if (i > 0) out.put(',');
+    write(list[i]);
   }
-  if (const auto* integer = std::get_if<int64_t>(&value)) append_integer(json, *integer);
-  if (const auto* flag = std::get_if<bool>(&value)) json = *flag ? "true" : "false";
-  // Inside a disclosure the parts of an array stand as they are: the whole is hidden already.
-  if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) {
-    json += '[';
-    for (size_t i = 0; i < kept(*texts, kElementsMax); ++i) {
-      if (i > 0) json += ',';
-      append_string(json, cut_text((*texts)[i]));
-    }
-    json += ']';
-  }
-  if (const auto* rows = std::get_if<std::vector<Row>>(&value)) {
-    json += '[';
-    for (size_t i = 0; i < kept(*rows, kElementsMax); ++i) {
-      if (i > 0) json += ',';
-      write_row((*rows)[i], json);
-    }
-    json += ']';
-  }
-  return disclose_json(name, json, disclosures);
+  out.put(']');
 }
 
-std::string Encoder::disclose_json(std::string_view name, std::string_view json, std::string& disclosures) {
-  std::string content = "[\"";
-  append_base64url(content, salt());
-  content += "\",";
-  if (!name.empty()) {
-    append_string(content, name);
-    content += ',';
+}  // namespace
+
+Encoder::Encoder(std::function<bool(std::string_view)> finds_data) : finds_data_(std::move(finds_data)) {
+  struct Entry {
+    std::string_view object, name;
+    size_t field;
+  };
+  std::vector<Entry> entries;
+  std::vector<std::string_view> objects = {{}};  // names
+  for (size_t i = 0; i < schema().size(); ++i) {
+    const std::string_view path = schema()[i].path;
+    const size_t dot = path.find('.');
+    const bool top = dot == std::string_view::npos;
+    entries.push_back({top ? std::string_view() : path.substr(0, dot), top ? path : path.substr(dot + 1), i});
+    WARDEN_CHECK(entries.back().name.find('.') == std::string_view::npos);
+    if (std::find(objects.begin(), objects.end(), entries.back().object) == objects.end())
+      objects.push_back(entries.back().object);
   }
-  content += json;
-  content += ']';
-  const size_t start = disclosures.size();
-  append_base64url(disclosures, content);
-  const Digest digest = sha256(std::string_view(disclosures).substr(start));
-  disclosures += '~';
-  std::string text;
-  append_base64url(text, view(digest));
-  return text;
+  const size_t fields = entries.size();  // what follows are the objects within the leaf
+  for (size_t i = 1; i < objects.size(); ++i) entries.push_back({{}, objects[i], fields + i});
+  const auto rank = [&](const Entry& entry) {
+    return std::pair(std::find(objects.begin(), objects.end(), entry.object) - objects.begin(), entry.name);
+  };
+  // Names are lower-case ASCII: byte order is RFC 8785's order, and "_sd" comes before them all.
+  std::sort(entries.begin(), entries.end(),
+            [&](const Entry& a, const Entry& b) { return rank(a) < rank(b); });
+  objects_.resize(objects.size());
+  places_.resize(fields);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const auto& [object, name, field] = entries[i];
+    WARDEN_CHECK(name > "_sd" && name != "truncated");
+    WARDEN_CHECK(i == 0 || rank(entries[i - 1]) < rank(entries[i]));
+    const auto of = static_cast<size_t>(rank(entries[i]).first);
+    if (objects_[of].end == 0) objects_[of].first = i;
+    objects_[of].end = i + 1;
+    Member& member = members_.emplace_back();
+    member.name = name;
+    member.token = ",\"" + std::string(name) + "\":";
+    if (field >= fields) {
+      member.object = static_cast<int>(field - fields);
+    } else {
+      member.privacy = schema()[field].privacy;
+      places_[field] = {i, of};
+    }
+  }
+}
+
+Result<void, EncodeError> Encoder::encode(std::span<const FieldValue> fields, std::span<const FieldValue> own,
+                                          std::string& leaf, std::string& disclosures) {
+  for (Member& member : members_) member.value = nullptr;
+  for (Object& object : objects_) object.present = false;
+  for (const auto& list : {fields, own})
+    for (const FieldValue& field : list)
+      if (auto placed = place(field); !placed) return placed;
+  for (size_t elements_max = kElementsMax;; elements_max /= 2) {
+    leaf_.clear();
+    disclosures_.clear();
+    write_object(objects_.front(), elements_max);
+    if (leaf_.size() <= kLeafBytesMax) break;
+    if (elements_max == 0) return fail(EncodeError::too_large);
+  }
+  leaf.assign(leaf_.view());
+  disclosures.append(disclosures_.view());
+  return {};
+}
+
+Result<void, EncodeError> Encoder::place(const FieldValue& field) {
+  const FieldRow& known = row(field.first);
+  if (!fits(known.type, field.second)) return fail(EncodeError::wrong_type, std::string(known.path));
+  const Place& place = places_[static_cast<size_t>(field.first)];
+  Member& member = members_[place.member];
+  member.value = &field.second;
+  objects_[place.object].present = true;
+  const auto* text = std::get_if<std::string>(&field.second);
+  if (known.privacy == Privacy::salted)
+    member.form = Form::salted;
+  else
+    member.form = text == nullptr ? Form::verbatim : form_of(*text, known.privacy);
+  return {};
+}
+
+Encoder::Form Encoder::form_of(std::string_view text, Privacy privacy) const {
+  if (text.size() > kClearTextBytesMax) return Form::salted;
+  const uint8_t bits = bits_of(text);
+  if (privacy == Privacy::clear) {
+    if ((bits & kPrintableBytes) == 0) return Form::salted;
+    return (bits & kVerbatimBytes) != 0 ? Form::verbatim : Form::escaped;
+  }
+  const bool plain = (bits & kPlainBytes) != 0 && !text.empty() && text.size() <= kPlainTextBytesMax;
+  return plain && !(finds_data_ && finds_data_(text)) ? Form::verbatim : Form::salted;
+}
+
+bool Encoder::is_clear(const Row& row) const {
+  return std::all_of(row.members.begin(), row.members.end(), [&](const auto& member) {
+    const auto* text = std::get_if<std::string>(&member.second);
+    return is_plain(member.first) && (text == nullptr || form_of(*text, Privacy::checked) != Form::salted);
+  });
+}
+
+void Encoder::write_name(const Member& member) {
+  // The comma of the token is left out after the bracket.
+  leaf_.put(std::string_view(member.token).substr(leaf_.back() == '{' ? 1 : 0));
+}
+
+void Encoder::write_object(const Object& object, size_t elements_max) {
+  bool truncated = false, salted = false;
+  for (size_t i = object.first; i < object.end; ++i) {
+    const Member& member = members_[i];
+    if (member.value == nullptr) continue;
+    salted = salted || member.form == Form::salted;
+    truncated = truncated || is_cut(*member.value, elements_max);
+  }
+  leaf_.put('{');
+  if (salted) write_digests(object);
+  const auto mark = [&] {
+    leaf_.put(std::string_view(",\"truncated\":true").substr(leaf_.back() == '{' ? 1 : 0));
+    truncated = false;
+  };
+  for (size_t i = object.first; i < object.end; ++i) {
+    const Member& member = members_[i];
+    const Object* const inner = member.object < 0 ? nullptr : &objects_[static_cast<size_t>(member.object)];
+    if (inner == nullptr ? member.value == nullptr || member.form == Form::salted : !inner->present) continue;
+    if (truncated && member.name > "truncated") mark();
+    write_name(member);
+    inner == nullptr ? write_value(member, elements_max) : write_object(*inner, elements_max);
+  }
+  if (truncated) mark();
+  leaf_.put('}');
+}
+
+// Sorted, so that their order tells nothing of which member is which.
+void Encoder::write_digests(const Object& object) {
+  digests_.clear();
+  for (size_t i = object.first; i < object.end; ++i) {
+    const Member& member = members_[i];
+    if (member.value == nullptr || member.form != Form::salted) continue;
+    disclose(member.name, digests_.emplace_back().data(), [&] { write_hidden(*member.value); });
+  }
+  std::sort(digests_.begin(), digests_.end());
+  leaf_.put("\"_sd\":");
+  write_list(leaf_, digests_, digests_.size(), [&](const auto& digest) {
+    leaf_.put_quoted({digest.data(), digest.size()});
+  });
+}
+
+void Encoder::write_value(const Member& member, size_t elements_max) {
+  const Value& value = *member.value;
+  if (const auto* integer = std::get_if<int64_t>(&value)) return leaf_.put_integer(*integer);
+  if (const auto* flag = std::get_if<bool>(&value)) return leaf_.put(*flag ? "true" : "false");
+  if (const auto* text = std::get_if<std::string>(&value))
+    return member.form == Form::verbatim ? leaf_.put_quoted(*text) : leaf_.put_string(*text);
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&value))
+    return write_list(leaf_, *texts, elements_max, [&](const std::string& text) {
+      if (form_of(text, member.privacy) != Form::salted) return leaf_.put_string(text);
+      hide_element([&] { content_.put_string(cut_text(text)); });
+    });
+  write_list(leaf_, std::get<std::vector<Row>>(value), elements_max, [&](const Row& row) {
+    if (is_clear(row)) return write_row(row, leaf_);
+    hide_element([&] { write_row(row, content_); });
+  });
+}
+
+void Encoder::write_row(const Row& row, Buffer& out) {
+  row_.clear();
+  for (const auto& member : row.members) row_.push_back(&member);
+  // Equal names keep their order: all pointers are into one array.
+  std::sort(row_.begin(), row_.end(), [](const auto* a, const auto* b) {
+    const int order = a->first.compare(b->first);
+    return order < 0 || (order == 0 && a < b);
+  });
+  // A name set twice would not be canonical: the first stands.
+  const auto end =
+      std::unique(row_.begin(), row_.end(), [](auto* a, auto* b) { return a->first == b->first; });
+  out.put('{');
+  for (auto member = row_.begin(); member != end; ++member) {
+    if (member != row_.begin()) out.put(',');
+    out.put_string((*member)->first);
+    out.put(':');
+    if (const auto* integer = std::get_if<int64_t>(&(*member)->second))
+      out.put_integer(*integer);
+    else
+      out.put_string(cut_text(std::get<std::string>((*member)->second)));
+  }
+  out.put('}');
+}
+
+// The parts of an array stand as they are: the whole is hidden already.
+void Encoder::write_hidden(const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return content_.put_string(cut_text(*text));
+  if (const auto* integer = std::get_if<int64_t>(&value)) return content_.put_integer(*integer);
+  if (const auto* flag = std::get_if<bool>(&value)) return content_.put(*flag ? "true" : "false");
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&value))
+    return write_list(content_, *texts, kElementsMax,
+                      [&](const std::string& text) { content_.put_string(cut_text(text)); });
+  write_list(content_, std::get<std::vector<Row>>(value), kElementsMax,
+             [&](const Row& row) { write_row(row, content_); });
+}
+
+template <class Write>
+void Encoder::disclose(std::string_view name, char* digest, Write&& write) {
+  content_.clear();
+  content_.put("[\"");
+  content_.put_base64url(salt());
+  content_.put("\",");
+  if (!name.empty()) {
+    content_.put_quoted(name);
+    content_.put(',');
+  }
+  write();
+  content_.put(']');
+  const size_t start = disclosures_.size();
+  disclosures_.put_base64url(content_.view());
+  const Digest hash = sha256(disclosures_.view().substr(start));
+  disclosures_.put('~');
+  write_base64url(digest, view(hash));
+}
+
+template <class Write>
+void Encoder::hide_element(Write&& write) {
+  std::array<char, 43> digest;
+  disclose({}, digest.data(), write);
+  leaf_.put("{\"...\":");
+  leaf_.put_quoted({digest.data(), digest.size()});
+  leaf_.put('}');
 }
 
 std::string_view Encoder::salt() {

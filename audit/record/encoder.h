@@ -8,6 +8,7 @@
 // thread, since it keeps its buffers.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "audit/record/buffer.h"
 #include "audit/record/draft.h"
 #include "audit/record/schema.h"
 
@@ -37,37 +39,52 @@ class Encoder {
                                    std::string& leaf, std::string& disclosures);
 
  private:
-  struct Member {  // of an object; sorted by name
-    std::string_view name;
-    int field = -1;  // or a group
-    int group = -1;
+  enum class Form : uint8_t {
+    verbatim,  // stands clear, byte by byte; every value that is no text
+    escaped,   // stands clear with escapes
+    salted,
   };
-  struct Present {
-    const Member* member;
-    const Value* value;
-    bool salted;
+  // A member of the leaf's object, or of an object in it. Those of one object stand together, sorted by name.
+  struct Member {
+    std::string_view name;
+    std::string token;  // ,"name":
+    Privacy privacy = Privacy::clear;
+    int object = -1;               // the member is an object of objects_
+    const Value* value = nullptr;  // in the record being encoded
+    Form form = Form::verbatim;
+  };
+  struct Object {
+    size_t first = 0, end = 0;  // in members_
+    bool present = false;
   };
 
-  bool write_object(const std::vector<Member>& members, size_t elements_max, std::string& leaf,
-                    std::string& disclosures);
-  void write_digests(const std::vector<Present>& present, std::string& leaf, std::string& disclosures);
-  void write_value(const Value& value, bool checked, size_t elements_max, std::string& leaf,
-                   std::string& disclosures);
-  void write_row(const Row& row, std::string& out);
-  [[nodiscard]] bool clear(const Row& row) const;
-  [[nodiscard]] bool clear(std::string_view text, Privacy privacy) const;
-  bool must_salt(const FieldRow& row, const Value& value) const;
-  bool cut(const Value& value, size_t elements_max) const;
-  // Adds [salt, name, value] to the disclosures and returns its digest; an empty name makes an array
-  // element's.
-  std::string disclose(std::string_view name, const Value& value, std::string& disclosures);
-  std::string disclose_json(std::string_view name, std::string_view json, std::string& disclosures);
+  Result<void, EncodeError> place(const FieldValue& field);
+  [[nodiscard]] Form form_of(std::string_view text, Privacy privacy) const;
+  [[nodiscard]] bool is_clear(const Row& row) const;
+  void write_object(const Object& object, size_t elements_max);
+  void write_name(const Member& member);
+  void write_digests(const Object& object);
+  void write_value(const Member& member, size_t elements_max);
+  void write_row(const Row& row, Buffer& out);
+  void write_hidden(const Value& value);  // all of it, inside a disclosure
+  // Adds [salt, name, value] to the disclosures and puts its digest at `digest`; an empty name makes an array
+  // element's. `write` appends the value to content_.
+  template <class Write>
+  void disclose(std::string_view name, char* digest, Write&& write);
+  template <class Write>
+  void hide_element(Write&& write);
   std::string_view salt();
 
   std::function<bool(std::string_view)> finds_data_;
-  std::vector<Member> top_;
-  std::vector<std::vector<Member>> groups_;
-  std::vector<const Value*> slots_;
+  std::vector<Member> members_;
+  std::vector<Object> objects_;  // the first is the leaf
+  struct Place {
+    size_t member, object;
+  };
+  std::vector<Place> places_;  // by field
+  Buffer leaf_, disclosures_, content_;
+  std::vector<std::array<char, 43>> digests_;
+  std::vector<const std::pair<std::string, std::variant<int64_t, std::string>>*> row_;
   std::string pool_;
   size_t pool_used_ = 0;
 };

@@ -54,6 +54,10 @@ class Log {
     Statement begin, commit, rollback, entry, node, head, disclosure, subject_find, subject_new, pending,
         settled;
   };
+  struct Subject {
+    uint64_t id = 0;
+    Sealer sealer;
+  };
   struct Encoded {
     const Item* item = nullptr;
     std::string leaf, disclosures;
@@ -72,7 +76,7 @@ class Log {
   Result<void, StoreError> store(std::vector<Encoded>& group, size_t count, chain::Frontier& frontier,
                                  uint64_t bytes);
   Result<void, StoreError> store_disclosures(uint64_t seq, const Encoded& record);
-  Result<uint64_t, StoreError> subject_key(const Draft& draft, std::string& key);
+  Result<Subject*, StoreError> subject_key(const Draft& draft);  // valid until the next call
   size_t encode(std::vector<Item>& items, std::vector<Committed>& answers, std::vector<size_t>& places,
                 bool (*take)(Kind));
   Result<void, StoreError> write(std::vector<Item>& items, std::vector<Committed>& answers,
@@ -94,7 +98,8 @@ class Log {
   Encoder encoder_;
   std::vector<FieldValue> own_;
   std::vector<Encoded> encoded_;
-  std::unordered_map<std::string, std::pair<uint64_t, std::string>> subjects_;
+  std::unordered_map<std::string, Subject> subjects_;
+  std::string sealed_;
   std::vector<Item> startup_;  // `start` and the lost outcomes, until they are committed
 
   std::string host_id_, boot_id_, origin_;

@@ -49,6 +49,22 @@ constexpr uint64_t kWalBytesMax = 8 << 20;
 // Slots of own_, in the order in which set_clock_fields() makes them.
 enum Own : size_t { kTime, kMono, kSync, kErr, kSeq, kKind, kFixed };
 
+// The clock's text is made once a second; within it only the microseconds change.
+void set_time(std::string& text) {
+  thread_local int64_t second = -1;
+  thread_local std::string of_second;
+  constexpr int64_t kMicros = 1'000'000;
+  const int64_t now_us = wall_us();
+  if (now_us / kMicros != second) {
+    second = now_us / kMicros;
+    of_second = rfc3339(second * kMicros);
+  }
+  text = of_second;
+  int64_t left = now_us % kMicros;
+  for (size_t at = text.size() - 2, digits = 0; digits < 6; --at, ++digits, left /= 10)  // before the Z
+    text[at] = static_cast<char>('0' + left % 10);
+}
+
 std::string_view reason_of(StoreError why) {
   switch (why) {
     case StoreError::disk_full:
@@ -93,10 +109,10 @@ size_t Log::encode(std::vector<Item>& items, std::vector<Committed>& answers, st
   for (size_t i = 0; i < items.size(); ++i) {
     const Draft& draft = items[i].draft;
     if (!take(draft.kind())) continue;
-    own_[kTime].second = rfc3339(wall_us());
+    set_time(std::get<std::string>(own_[kTime].second));
     own_[kMono].second = boot_us();
     own_[kSeq].second = static_cast<int64_t>(frontier_.size() + count);
-    own_[kKind].second = std::string(name(draft.kind()));
+    std::get<std::string>(own_[kKind].second) = name(draft.kind());
     Encoded& record = encoded_[count];
     record.item = &items[i];
     record.disclosures.clear();
@@ -282,25 +298,22 @@ Result<void, StoreError> Log::store(std::vector<Encoded>& group, size_t count, c
 }
 
 Result<void, StoreError> Log::store_disclosures(uint64_t seq, const Encoded& record) {
-  std::string key;
-  auto subject = subject_key(record.item->draft, key);
+  const auto subject = subject_key(record.item->draft);
   if (!subject) return std::unexpected(subject.error());
   const uint64_t id = entry_id(epoch_, seq);
-  const std::string sealed = seal(key, std::to_string(id), record.disclosures);
-  return sql_->disclosure.bind(id).bind(*subject).bind_blob(sealed).run();
+  (*subject)->sealer.seal(std::to_string(id), record.disclosures, sealed_);
+  return sql_->disclosure.bind(id).bind((*subject)->id).bind_blob(sealed_).run();
 }
 
-Result<uint64_t, StoreError> Log::subject_key(const Draft& draft, std::string& key) {
+Result<Log::Subject*, StoreError> Log::subject_key(const Draft& draft) {
   const std::string subject = subject_of(draft);
-  if (const auto known = subjects_.find(subject); known != subjects_.end()) {
-    key = known->second.second;
-    return known->second.first;
-  }
+  if (const auto known = subjects_.find(subject); known != subjects_.end()) return &known->second;
   if (subjects_.size() >= kSubjectsCached) subjects_.clear();
   const std::string wrapping = vault_.derive("disclosure keys");
   auto found = sql_->subject_find.bind_text(subject).step();
   if (!found) return std::unexpected(found.error());
   uint64_t id = 0;
+  std::string key;
   if (*found) {
     auto opened = unseal(wrapping, subject, sql_->subject_find.bytes(1));
     id = sql_->subject_find.integer(0);
@@ -317,8 +330,7 @@ Result<uint64_t, StoreError> Log::subject_key(const Draft& draft, std::string& k
     // RETURNING gives its row before the statement is done.
     if (auto rest = sql_->subject_new.run(); !rest) return std::unexpected(rest.error());
   }
-  subjects_.emplace(subject, std::pair(id, key));
-  return id;
+  return &subjects_.emplace(subject, Subject{id, Sealer(key)}).first->second;
 }
 
 }  // namespace warden::audit

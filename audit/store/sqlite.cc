@@ -90,6 +90,10 @@ Database::Database(sqlite3* database) : database_(database, sqlite3_close_v2) {}
 
 Result<Database, StoreError> Database::open(const std::string& path, Mode mode) {
   const int how = mode == Mode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  // Without its own account of memory each allocation takes no lock. Refused, and no matter, when somebody in
+  // this process has used SQLite before.
+  static const int unaccounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(unaccounted);
   sqlite3* raw = nullptr;
   const int code =
       sqlite3_open_v2(path.c_str(), &raw, how | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);

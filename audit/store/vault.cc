@@ -57,16 +57,20 @@ std::string Vault::host_id() const {
   return hex(view(digest).substr(0, 16));
 }
 
-std::string seal(std::string_view key, std::string_view context, std::string_view plain) {
-  WARDEN_CHECK(key.size() == kKeyBytes);
+Sealer::Sealer(std::string_view key) : cipher_(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free) {
+  WARDEN_CHECK(key.size() == kKeyBytes && cipher_);
+  WARDEN_CHECK(EVP_EncryptInit_ex(cipher_.get(), aes(), nullptr, raw(key), nullptr) == 1);
+}
+
+void Sealer::seal(std::string_view context, std::string_view plain, std::string& sealed) {
   thread_local std::string nonces;
   if (nonces.size() < kNonceBytes) nonces = random_bytes(kNonceBytes * 256);
-  std::string sealed = nonces.substr(nonces.size() - kNonceBytes);
+  sealed.assign(nonces, nonces.size() - kNonceBytes);
   nonces.resize(nonces.size() - kNonceBytes);
   sealed.resize(kNonceBytes + plain.size() + kTagBytes);
-  EVP_CIPHER_CTX* const cipher = context_of_thread();
+  EVP_CIPHER_CTX* const cipher = cipher_.get();
   int length = 0;
-  WARDEN_CHECK(EVP_EncryptInit_ex(cipher, aes(), nullptr, raw(key), raw(std::string_view(sealed))) == 1 &&
+  WARDEN_CHECK(EVP_EncryptInit_ex(cipher, nullptr, nullptr, nullptr, raw(std::string_view(sealed))) == 1 &&
                EVP_EncryptUpdate(cipher, nullptr, &length, raw(context), static_cast<int>(context.size())) ==
                    1 &&
                EVP_EncryptUpdate(cipher, raw(sealed) + kNonceBytes, &length, raw(plain),
@@ -74,6 +78,11 @@ std::string seal(std::string_view key, std::string_view context, std::string_vie
                EVP_EncryptFinal_ex(cipher, raw(sealed) + kNonceBytes + plain.size(), &length) == 1 &&
                EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, kTagBytes,
                                    raw(sealed) + kNonceBytes + plain.size()) == 1);
+}
+
+std::string seal(std::string_view key, std::string_view context, std::string_view plain) {
+  std::string sealed;
+  Sealer(key).seal(context, plain, sealed);
   return sealed;
 }
 

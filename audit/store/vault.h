@@ -4,12 +4,15 @@
 // and signs nothing.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "agent/base/result.h"
 #include "audit/store/writer.h"
+
+struct evp_cipher_ctx_st;
 
 namespace warden::audit {
 
@@ -27,7 +30,17 @@ class Vault {
   std::string secret_;
 };
 
-// nonce || ciphertext || tag, bound to `context`.
+// Seals many texts under one key, whose schedule is worked out once. Not thread-safe.
+class Sealer {
+ public:
+  explicit Sealer(std::string_view key);
+  // Replaces `sealed` by nonce || ciphertext || tag, bound to `context`.
+  void seal(std::string_view context, std::string_view plain, std::string& sealed);
+
+ private:
+  std::unique_ptr<evp_cipher_ctx_st, void (*)(evp_cipher_ctx_st*)> cipher_;
+};
+
 std::string seal(std::string_view key, std::string_view context, std::string_view plain);
 std::optional<std::string> unseal(std::string_view key, std::string_view context, std::string_view sealed);
 

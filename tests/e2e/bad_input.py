@@ -105,7 +105,7 @@ with Stage("bad_input") as stage, Report("bad_input") as report:
     refused("a body over the cap, chunked", lambda: by_curl(big, "-H", "transfer-encoding: chunked"), reason=("large", "size", "cap", "body"))
     for name, body in {"cut off": GOOD[:-2], "trailing data": GOOD + "{}", "not JSON": "model=gpt-5&messages=hello", "empty": " ", "a byte order mark": "\ufeff" + GOOD,
                        "two models": GOOD[:-1] + ',"model":"other"}', "too deep": '{"model":"m","messages":' + "[" * 5000 + "]" * 5000 + "}"}.items():
-        refused(f"invalid JSON: {name}", lambda: by_curl(body.encode()), reason=("json", "duplicate", "deep", "depth", "body", "utf", "empty", "shape"))
+        refused(f"invalid JSON: {name}", lambda: by_curl(body.encode()), reason=("json", "duplicate", "trailing", "deep", "depth", "body", "utf", "empty", "shape"))
     for name, body in {"a lone continuation": GOOD.replace("harbour", "harb\udc80r"), "an overlong slash": GOOD.replace("harbour", "\udcc0\udcaf")}.items():
         refused(f"invalid UTF-8: {name}", lambda: by_curl(body.encode("utf-8", "surrogateescape")), reason=("utf", "json"))
     bomb = gzip.compress(b'{"model":"gpt-5","messages":[{"role":"user","content":"' + b"0" * 200_000_000 + b'"}]}')

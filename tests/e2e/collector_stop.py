@@ -78,6 +78,7 @@ with Stage("collector") as stage, Report("collector") as report:
         wait_until(lambda: agent.metric("audit_uncosigned_records") <= 3, 20, "uncosigned records are few again")
     with report.case("the log verifies"):
         agent.verify()
-    with report.case("an agent without a certificate of the fleet is refused by the collector"):
-        answer = guarded.run(["curl", "-sS", "--cacert", collector.keys / "ca.pem", collector.url + "/api/v1/hosts"])
-        check(answer.returncode != 0 or b"401" in answer.stdout, f"answered without a certificate: {answer.stdout[:200]!r}")
+    with report.case("nobody without a certificate of the fleet or the readers' token gets anything from the collector"):
+        for method, path in (("GET", "/api/v1/hosts"), ("POST", "/add-checkpoint"), ("GET", "/vkey")):
+            answer = guarded.run(["curl", "-sS", "-X", method, "-o", "/dev/null", "-w", "%{http_code}", "--cacert", collector.keys / "ca.pem", collector.url + path])
+            check(answer.returncode != 0 or answer.stdout in (b"401", b"403"), f"{method} {path} answered {answer.stdout!r}")

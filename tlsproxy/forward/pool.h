@@ -20,7 +20,8 @@ class Pool {
   struct Limits {
     size_t per_key_max = 16;
     size_t total_max = 1024;
-    std::chrono::seconds idle_max{30};
+    // Servers close idle connections after as little as five seconds, and a request that crosses such a close is lost.
+    std::chrono::seconds idle_max{4};
   };
   Pool() : Pool(Limits()) {}
   explicit Pool(Limits limits) : limits_(limits) {}

@@ -7,7 +7,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
@@ -15,6 +14,7 @@
 #include "agent/base/fd.h"
 #include "tlsproxy/forward/connector.h"
 #include "tlsproxy/forward/splice.h"
+#include "tlsproxy/tls/deadline.h"
 
 namespace warden::forward {
 namespace asio = boost::asio;
@@ -83,15 +83,12 @@ tls::Async<tcp::socket> dial(asio::any_io_executor executor, const Endpoint& to,
   const tcp::endpoint endpoint = asio_endpoint(to);
   socket.open(endpoint.protocol(), ignored);
   socket.non_blocking(true, ignored);
-  bool timed_out = false;
-  asio::steady_timer timer(executor, std::chrono::milliseconds(timeout_ms));
-  timer.async_wait([&](boost::system::error_code error) {
-    if (error) return;
-    timed_out = true;
-    socket.cancel();
+  const tls::Deadline deadline(executor, std::chrono::milliseconds(timeout_ms), [&socket] {
+    boost::system::error_code close_error;
+    socket.close(close_error);
   });
   const auto [error] = co_await socket.async_connect(endpoint, kTuple);
-  if (timed_out) co_return fail(tls::StreamError::timeout, "no answer from " + to.to_string());
+  if (deadline.fired()) co_return fail(tls::StreamError::timeout, "no answer from " + to.to_string());
   if (error) co_return fail(tls::StreamError::closed, to.to_string() + ": " + error.message());
   socket.set_option(tcp::no_delay(true), ignored);
   co_return socket;

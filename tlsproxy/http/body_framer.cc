@@ -39,7 +39,8 @@ void BodyFramer::start_until_close() {
   phase_ = Phase::until_close;
 }
 
-void BodyFramer::start_chunked() {
+void BodyFramer::start_chunked(bool bare) {
+  bare_ = bare;
   phase_ = Phase::size;
   left_ = 0;
   digits_ = extension_bytes_ = 0;
@@ -77,7 +78,7 @@ bool BodyFramer::step(char c) {
         return ++digits_ <= kSizeDigitsMax;
       }
       phase_ = c == ';' ? Phase::extension : Phase::size_lf;
-      return digits_ > 0 && (c == ';' || c == '\r');
+      return digits_ > 0 && ((c == ';' && !bare_) || c == '\r');
     case Phase::extension:
       if (c == '\r') phase_ = Phase::size_lf;
       return c == '\r' || (is_text(c) && ++extension_bytes_ <= kExtensionBytesMax);
@@ -115,6 +116,7 @@ bool BodyFramer::end_of_trailer() {
     phase_ = Phase::done;
     return true;
   }
+  if (bare_) return false;
   Header header;
   if (!read_field(trailer_, header)) return false;
   for (const std::string_view name : {"content-length", "transfer-encoding", "host", "content-encoding"})

@@ -16,7 +16,9 @@ class BodyFramer {
  public:
   void start_empty();
   void start_length(uint64_t bytes);
-  void start_chunked();
+  // `bare`: chunk extensions and trailer fields are malformed. Requests are read so: nobody sends them, they would be
+  // forwarded with the raw bytes, and nothing that is forwarded may go unread.
+  void start_chunked(bool bare);
   void start_until_close();
 
   // Takes bytes up to the end of the body; adds what it took to `taken`. False: malformed.
@@ -43,6 +45,7 @@ class BodyFramer {
   bool end_of_trailer();
 
   Phase phase_ = Phase::done;
+  bool bare_ = false;
   uint64_t left_ = 0;
   uint32_t digits_ = 0;
   uint32_t extension_bytes_ = 0;

@@ -89,7 +89,7 @@ void Parser::State::start_body() {
   phase = Phase::body;
   const bool bodiless = head.status != 0 && (head.status < 200 || head.status == 204 || head.status == 304);
   if (bodiless || no_body) return framer.start_empty();
-  if (head.chunked) return framer.start_chunked();
+  if (head.chunked) return framer.start_chunked(/*bare=*/side == Side::request);
   if (head.content_length) return framer.start_length(*head.content_length);
   if (side == Side::request) return framer.start_empty();
   head.keep_alive = false;  // only the end of the connection ends such an answer

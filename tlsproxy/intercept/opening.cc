@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <string_view>
+
+#include "tlsproxy/tls/deadline.h"
 
 namespace warden::intercept {
 namespace asio = boost::asio;
@@ -43,19 +44,15 @@ Guess guess_layer(std::string_view bytes) {
 
 asio::awaitable<Result<Opening, OpeningError>> read_opening(asio::ip::tcp::socket& socket, int timeout_ms) {
   Opening opening;
-  // The timer shuts the read off; the flag tells its end from the peer's.
-  bool timed_out = false;
-  asio::steady_timer timer(socket.get_executor(), std::chrono::milliseconds(timeout_ms));
-  timer.async_wait([&](boost::system::error_code error) {
-    if (error) return;
-    timed_out = true;
-    socket.cancel();
+  const tls::Deadline deadline(socket.get_executor(), std::chrono::milliseconds(timeout_ms), [&socket] {
+    boost::system::error_code ignored;
+    socket.cancel(ignored);
   });
 
   std::array<char, 4096> block;
   for (;;) {
     const auto [error, size] = co_await socket.async_read_some(asio::buffer(block), kTuple);
-    if (timed_out) co_return fail(OpeningError::timeout);
+    if (deadline.fired()) co_return fail(OpeningError::timeout);
     if (error) co_return fail(OpeningError::closed, error.message());
     opening.seen.append(block.data(), size);
     switch (guess_layer(opening.seen)) {

@@ -30,7 +30,7 @@ TEST(Wire, StartRoundTrips) {
 }
 
 TEST(Wire, EveryTruncationAndEverySurplusIsRefused) {
-  FlowReply reply{7, true, 9, *Endpoint::parse("203.0.113.7", 443), "identity"};
+  FlowReply reply{7, true, 9, *Endpoint::parse("203.0.113.7", 443), "api.openai.com", "identity"};
   const std::string bytes = payload(reply);
   for (size_t size = 0; size < bytes.size(); ++size) {
     FlowReply read;
@@ -50,7 +50,7 @@ TEST(Wire, ACountThatLiesAllocatesNothing) {
 }
 
 TEST(Wire, ABooleanIsZeroOrOne) {
-  FlowReply reply{1, true, 1, {}, {}};
+  FlowReply reply{1, true, 1, {}, {}, {}};
   std::string bytes = payload(reply);
   bytes[8] = 2;
   FlowReply read;

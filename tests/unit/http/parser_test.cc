@@ -63,9 +63,16 @@ TEST(Parser, IsUsedAgainAfterReset) {
   }
 }
 
+TEST(Parser, ARequestMayHideNothingInItsFraming) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  EXPECT_TRUE(parse(Side::request, head + "5;note=secret\r\nhello\r\n0\r\n\r\n", {}).error);
+  EXPECT_TRUE(parse(Side::request, head + "5\r\nhello\r\n0\r\nX-Note: secret\r\n\r\n", {}).error);
+  EXPECT_FALSE(parse(Side::request, head + "5\r\nhello\r\n0\r\n\r\n", {}).error);
+}
+
 TEST(Parser, ReadsChunksWithExtensionsAndTrailers) {
-  const Outcome out = parse(Side::request,
-                            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n"
+  const Outcome out = parse(Side::response,
+                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
                             "5;name=\"v\"\r\nhello\r\nA\r\n, dear you\r\n0\r\nX-Sum: 1\r\n\r\nREST",
                             {});
   EXPECT_FALSE(out.error);
