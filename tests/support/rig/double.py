@@ -25,16 +25,17 @@ class Request:
 
 
 class Double:
-    """listen: {"127.77.0.1:443": "good", ...}; more can be added by starting another one."""
+    """listen: {"127.77.0.1:443": "good", ...}; more can be added by starting another one. `within` is a command to run
+    it under, such as one that enters a network namespace."""
 
-    def __init__(self, folder, node, listen, names=()):
+    def __init__(self, folder, node, listen, names=(), within=()):
         folder = pathlib.Path(folder)
         self.certificates = folder / "double-certificates"
         subprocess.run([SOURCE / "make-certificates", self.certificates, *names], check=True)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="double-", dir=folder))
         self.journal = self.folder / "journal.jsonl"
         ready = self.folder / "ready"
-        argv = [node, SOURCE / "main.js", "--certificates", self.certificates, "--log", self.journal, "--ready", ready]
+        argv = [*within, node, SOURCE / "main.js", "--certificates", self.certificates, "--log", self.journal, "--ready", ready]
         for where, certificate in listen.items():
             argv += ["--listen", f"{where}={certificate}"]
         self.daemon = Daemon(argv, self.folder / "output.log")

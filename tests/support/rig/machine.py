@@ -23,11 +23,14 @@ def base_tree(cache, extra):
 
 
 class Machine:
-    def __init__(self, folder, tar, log):
+    """Its processes live in cgroups below `cgroup`, which is the root of all cgroups as they see it; its network and pids
+    are its own. `bpffs` becomes its /sys/fs/bpf: /sys is read-only inside, so it cannot mount one."""
+
+    def __init__(self, folder, tar, log, cgroup, bpffs):
         self.root = pathlib.Path(folder)
         self.root.mkdir()
         subprocess.run(["tar", "-C", self.root, "-xf", tar], check=True)
-        self.log = log
+        self.log, self.cgroup, self.bpffs = log, cgroup, bpffs
         self.daemon = self.leader = None
 
     def write(self, path, text):
@@ -39,17 +42,34 @@ class Machine:
         shutil.copy(source, self.root / path.lstrip("/"))
 
     def boot(self):
-        argv = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot", f"--directory={self.root}", "--capability=all",
-                "--system-call-filter=bpf perf_event_open @keyring", "--machine=ewtest", "systemd.log_level=warning"]
-        self.daemon = Daemon(argv, self.log)
-        wait_until(lambda: children_of(self.daemon.pid) or not self.daemon.running(), 20, f"nspawn starts its init: {self.daemon.tail()}")
-        self.leader = children_of(self.daemon.pid)[0]
+        argv = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot", f"--directory={self.root}",
+                "--capability=all", "--private-network", f"--bind={self.bpffs}:/sys/fs/bpf",
+                "--system-call-filter=bpf perf_event_open @keyring", f"--machine=egresswarden-{os.getpid()}", "systemd.log_level=warning"]
+        # Hosts with both hierarchies would hand on both; a host of today has one.
+        self.daemon = Daemon(argv, self.log, cgroup=self.cgroup, env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
+        wait_until(self.find_leader, 20, f"nspawn starts its init: {self.daemon.tail()}")
         wait_until(lambda: self.run("systemctl", "is-system-running").stdout.strip() in (b"running", b"degraded"), 90, "the machine is up", pause_s=0.5)
         return self
 
+    def find_leader(self):
+        """The machine's process 1: it stands below our cgroup, not where nspawn itself stands."""
+        for pid in children_of(self.daemon.pid):
+            try:
+                at = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()[-1].removeprefix("0::")
+            except OSError:
+                continue
+            if at.endswith("/payload/init.scope"):
+                if not at.startswith(self.cgroup.below_mount + "/"):
+                    raise AssertionError(f"the machine runs in {at}, outside {self.cgroup.path}")
+                self.leader = pid
+        return self.leader
+
+    def enter(self, *kinds):
+        return ["nsenter", "--target", str(self.leader), *(f"--{kind}" for kind in kinds)]
+
     def run(self, *argv, stdin=b"", timeout_s=120):
         """Runs a command inside, as its root."""
-        enter = ["nsenter", "--target", str(self.leader), "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--root", "--wd"]
+        enter = self.enter("mount", "uts", "ipc", "net", "pid", "cgroup", "root", "wd")
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LANG": "C.UTF-8"}
         return subprocess.run([*enter, *map(str, argv)], input=stdin, capture_output=True, env=env, timeout=timeout_s)
 
@@ -60,13 +80,16 @@ class Machine:
         return done.stdout.decode(errors="replace")
 
     def files(self):
-        found = set()
-        for top in ("etc", "usr/bin", "usr/sbin", "usr/lib/systemd", "usr/share/egresswarden", "usr/share/doc", "usr/local", "var/lib"):
-            for folder, names, files in os.walk(self.root / top):
-                found |= {os.path.relpath(os.path.join(folder, name), self.root) for name in [*names, *files]}
-        return found
+        """Every path of its disk."""
+        return {os.path.relpath(os.path.join(folder, name), self.root) for folder, names, files in os.walk(self.root) for name in [*names, *files]}
 
     def end(self):
+        if not self.daemon:
+            return
         if self.leader and self.daemon.running():
             self.run("systemctl", "poweroff", "--no-block")
-        self.daemon.end(30)
+        try:
+            self.daemon.child.wait(30)
+        except subprocess.TimeoutExpired:
+            pass
+        self.daemon.end(10)

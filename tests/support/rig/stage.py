@@ -72,10 +72,10 @@ class Stage:
             raise AssertionError(f"{path} is not built: cmake --preset release && cmake --build --preset release")
         return path
 
-    def double(self, listen=None, names=()):
+    def double(self, listen=None, names=(), within=()):
         """The providers under their real names on port 443; `listen` adds {"address:port": certificate}."""
         usual = {f"{self.addresses[OPENAI]}:443": "good", f"{self.addresses[ANTHROPIC]}:443": "good"} if not self.doubles else {}
-        made = Double(self.folder, self.node, {**usual, **(listen or {})}, names)
+        made = Double(self.folder, self.node, {**usual, **(listen or {})}, names, within)
         self.doubles.append(made)
         return made
 
