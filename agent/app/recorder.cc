@@ -35,7 +35,7 @@ std::string_view word(audit::StoreError error) {
 
 Result<std::unique_ptr<Recorder>, audit::StoreError> Recorder::open(boost::asio::io_context& io, Metrics& metrics,
                                                                     const audit::LogConfig& config) {
-  std::unique_ptr<Recorder> recorder(new Recorder(io, metrics));
+  std::unique_ptr<Recorder> recorder(new Recorder(metrics));
   auto writer = audit::Writer::open(config, [self = recorder.get(), &io](std::vector<audit::Committed> group) {
     boost::asio::post(io, [self, group = std::move(group)] { self->committed(group); });
   });

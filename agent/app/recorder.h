@@ -36,11 +36,10 @@ class Recorder {
   }
 
  private:
-  Recorder(boost::asio::io_context& io, Metrics& metrics) : io_(io), metrics_(metrics) {}
+  explicit Recorder(Metrics& metrics) : metrics_(metrics) {}
   bool submit(audit::Draft draft, Reply reply);
   void committed(const std::vector<audit::Committed>& group);
 
-  boost::asio::io_context& io_;
   Metrics& metrics_;
   std::unique_ptr<audit::Writer> writer_;
   std::unique_ptr<audit::Shipper> shipper_;  // uses the writer, so it goes first

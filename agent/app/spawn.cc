@@ -18,7 +18,8 @@ namespace warden::app {
 namespace {
 
 // Descriptor numbers in the worker.
-constexpr int kLinkFd = 3, kListenerV4Fd = 4, kListenerV6Fd = 5;
+constexpr int kLinkFd = 3;  // then the listeners: 4 for IPv4, 5 for IPv6
+constexpr int kListenerV6Fd = 5;
 constexpr int kFirstFree = 16;
 
 std::unexpected<Error<SpawnError>> failed(SpawnError code, const std::string& what) {
@@ -32,7 +33,7 @@ std::unexpected<Error<SpawnError>> failed(SpawnError code, const std::string& wh
   for (size_t i = 0; i < fds.size(); ++i)
     if (fds[i] >= 0) ::dup2(fds[i], kLinkFd + static_cast<int>(i));
   // Without an IPv6 listener its number may be anything the supervisor has open.
-  const int used = fds[2] >= 0 ? kListenerV6Fd : kListenerV4Fd;
+  const int used = fds[2] >= 0 ? kListenerV6Fd : kLinkFd + 1;
   ::close_range(static_cast<unsigned>(used) + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   sigset_t none;
   ::sigemptyset(&none);
