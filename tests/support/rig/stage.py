@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets up one suite's world and takes it down on every way out."""
 import atexit
+import hashlib
 import os
 import pathlib
 import random
@@ -109,6 +110,7 @@ class Stage:
         for double in self.doubles:
             double.end()
         self.base.remove()
+        self.remove_workers_cgroups(folder)
         if self.made_system_slice:
             self.base.path.parent.rmdir()
         if os.environ.get("WARDEN_KEEP"):
@@ -117,6 +119,13 @@ class Stage:
         # The other mounts end with this namespace; a mount point inside the folder would keep it from being removed.
         namespace.drop(self.bpffs)
         shutil.rmtree(folder)
+
+    def remove_workers_cgroups(self, folder):
+        """An agent keeps the cgroup of its workers, which `down` removes; a stage that ends an agent hard does it here."""
+        for state in folder.glob("agent-*/state"):
+            name = hashlib.sha256(str(state).encode()).hexdigest()[:8]
+            for left in cgroup2_mount().rglob(f"egresswarden-workers-{name}"):
+                Cgroup(left).remove()
 
     def __exit__(self, *_):
         self.close()
