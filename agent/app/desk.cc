@@ -136,14 +136,17 @@ LeafReply Desk::leaf(const LeafQuery& query) {
 bool Desk::decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) {
   const auto flow = flows_.find(message.flow, worker);
   if (!flow) return false;
-  auto draft = read_draft(message.draft, audit::Kind::decision);
-  if (!draft || !flow->exchanges.begin(req_of(*draft))) {
+  auto draft = audit::Draft::parse(message.draft, /*from_worker=*/true);
+  // A connection that is to be spliced waits for its record too: its bytes leave as well.
+  const bool splice = draft && draft->kind() == audit::Kind::flow;
+  const bool known = draft && (splice || (draft->kind() == audit::Kind::decision && flow->exchanges.begin(req_of(*draft))));
+  if (!known) {
     refuse_draft(metrics_);
     reply(RecordFault::refused);
     return true;
   }
   draft->merge(flow->fields);
-  ++decided_;
+  ++(splice ? spliced_ : decided_);
   observations_.decided(*flow, *draft);
   recorder_.decide(std::move(*draft), std::move(reply));
   return true;
@@ -165,8 +168,6 @@ bool Desk::flow_record(uint64_t worker, const FlowRecord& message) {
   auto draft = read_draft(message.draft, audit::Kind::flow);
   if (!draft) return refuse_draft(metrics_), true;
   draft->merge(flow->fields);
-  if (const audit::Value* capture = draft->get(Field::net_capture))
-    if (const auto* word = std::get_if<std::string>(capture); word != nullptr && *word == "spliced") ++spliced_;
   if (!flow_rate_.admit(flow->identity.uid, second_now())) return true;
   observations_.decided(*flow, *draft);
   recorder_.note(std::move(*draft));

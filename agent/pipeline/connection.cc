@@ -123,9 +123,10 @@ asio::awaitable<void> serve_flow(Connection& connection) {
   }
   const Chosen chosen = choose(connection, *opening);
   if (chosen.course == Course::splice) {
-    services.supervisor.flow_record(connection.grant.flow,
-                                    flow_draft(connection.grant, connection.host, "spliced", chosen.reason));
-    co_return co_await splice_through(connection, opening->seen);
+    const RecordResult recorded = co_await services.supervisor.record(
+        connection.grant.flow, flow_draft(connection.grant, connection.host, "spliced", chosen.reason));
+    if (recorded == RecordResult::durable) co_await splice_through(connection, opening->seen);
+    co_return;
   }
   if (chosen.course == Course::refuse) {
     services.tally.count("connections_total|refused");

@@ -41,7 +41,7 @@ class Supervisor {
   virtual boost::asio::awaitable<std::optional<FlowGrant>> flow(const Endpoint& peer, const Endpoint& local) = 0;
   // Makes sure the client context has a leaf for `host`; false: the authority refuses the name.
   virtual boost::asio::awaitable<bool> leaf(const std::string& host) = 0;
-  // Returns when the decision is durable, or cannot be made so.
+  // Returns when the record of a decision (or of a connection to be spliced) is durable, or cannot be made so.
   virtual boost::asio::awaitable<RecordResult> record(uint64_t flow, const audit::Draft& decision) = 0;
   virtual void outcome(uint64_t flow, const audit::Draft& outcome) = 0;
   virtual void flow_record(uint64_t flow, const audit::Draft& record) = 0;

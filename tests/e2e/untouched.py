@@ -9,11 +9,13 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from rig import Report, Stage, check, equal, samples  # noqa: E402
+from rig.agent import field  # noqa: E402
 from rig.process import run  # noqa: E402
 
 CHAT = "https://api.openai.com/v1/chat/completions"
 BODY = json.dumps({"model": "gpt-5", "messages": [{"role": "user", "content": samples.secret_prompt()}]})
 OTHER = "files.example"
+SHARED, FOREIGN = "shared.example", "foreign.example"  # no LLMs, on the addresses of two
 # Prints the peer and issuer that a client sees.
 WHO = """
 import socket, ssl, sys
@@ -24,8 +26,8 @@ print(leg.getpeername()[0], issuer["commonName"], sep="|")
 """
 
 with Stage("untouched") as stage, Report("untouched") as report:
-    stage.name_hosts({OTHER: f"{stage.block}.7"})
-    double = stage.double({f"{stage.block}.7:443": "good", f"{stage.block}.7:8080": "plain"}, names=["api.openai.com", "api.anthropic.com", OTHER])
+    stage.name_hosts({OTHER: f"{stage.block}.7", SHARED: stage.addresses["api.openai.com"], FOREIGN: stage.addresses["api.anthropic.com"]})
+    double = stage.double({f"{stage.block}.7:443": "good", f"{stage.block}.7:8080": "plain"}, names=["api.openai.com", "api.anthropic.com", OTHER, SHARED, FOREIGN])
     agent = stage.agent(samples.POLICY)
     with report.case("the agent starts", fatal=True):
         agent.start()
@@ -66,6 +68,18 @@ with Stage("untouched") as stage, Report("untouched") as report:
         before = seen()
         equal(guarded.curl(f"http://{OTHER}:8080/v1/models").status, 200, "status")
         equal(seen(), before, "connections, records, flows and what the kernel redirected or refused")
+    with report.case("a name that is no LLM's, on a front that is known to be shared, is spliced undecrypted and recorded"):
+        mark = len(agent.records("flow"))
+        equal(who(guarded, SHARED, double.ca), f"{stage.addresses['api.openai.com']}|egresswarden test ca", "peer and issuer")
+        flows = [(field(record, "net.capture"), field(record, "net.host")) for record in agent.records("flow")[mark:]]
+        equal(flows, [("spliced", SHARED)], "flow records")
+    with report.case("such a name on an LLM's own address is no way around: refused and recorded"):
+        mark, seen_before = len(agent.records("flow")), double.seen()
+        answer = guarded.curl(f"https://{FOREIGN}/v1/messages", BODY, "--cacert", double.ca)
+        check(answer.status in (None, 0), f"answered {answer}")
+        equal(double.requests(seen_before), [], "requests at the provider")
+        flows = [(field(record, "net.capture"), field(record, "net.reason")) for record in agent.records("flow")[mark:]]
+        equal(flows, [("refused", "foreign_name")], "flow records")
     with report.case("bpftool: our programs hang on the guarded cgroup alone"):
         def attached(cgroup):
             done = run(["bpftool", "-j", "cgroup", "show", cgroup.path])
