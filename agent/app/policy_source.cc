@@ -1,7 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/policy_source.h"
 
+#include "agent/base/log.h"
+
 namespace warden::app {
+namespace {
+
+// Words that a bundle may use and that this version answers by refusing, which is the stricter way: said, not hidden.
+void say_what_is_stricter(const policy::Program& program) {
+  const policy::Defaults& words = policy::defaults(program);
+  if (words.on_untrusting_client != policy::Defaults::Untrusting::block)
+    log::warn("policy: on_untrusting_client is not block, but this version blocks such clients");
+  if (words.on_shared_front == policy::Defaults::Front::intercept)
+    log::warn("policy: on_shared_front is intercept, but this version refuses foreign names on shared fronts");
+}
+
+}  // namespace
 
 Result<LoadedPolicy, policy::BundleError> load_policy(const AgentConfig& config, const classify::Pack& pack) {
   policy::LoadOptions options;
@@ -17,6 +31,7 @@ Result<LoadedPolicy, policy::BundleError> load_policy(const AgentConfig& config,
   if (!source) return std::unexpected(source.error());
   auto program = policy::compile(*source, options);
   if (!program) return std::unexpected(program.error());
+  say_what_is_stricter(**program);
   LoadedPolicy loaded{std::move(*program), {}};
   loaded.message.path = source->path;
   loaded.message.files = std::move(source->files);
