@@ -25,6 +25,7 @@
 #include "agent/app/destinations.h"
 #include "agent/app/host_keys.h"
 #include "agent/app/policy_source.h"
+#include "agent/app/report.h"
 #include "agent/base/clock.h"
 #include "agent/base/digest.h"
 #include "agent/base/log.h"
@@ -35,7 +36,6 @@
 
 namespace warden::app {
 namespace asio = boost::asio;
-namespace json = boost::json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -71,7 +71,7 @@ class Control final : public Supervisor {
     watch_signals();
     watch_kernel();
     beat();
-    every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { record_heartbeat(); });
+    every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { recorder_->note(heartbeat(report())); });
     every(resolve_timer_, kResolveEvery, [this] { destinations_->resolve_in_background(); });
     log::info("guarding {}; {} workers, policy {} {}", guarded_, config_.workers, policy::bundle_name(*policy_.program),
               policy::version(*policy_.program));
@@ -232,11 +232,11 @@ class Control final : public Supervisor {
   }
 
   Result<void, StartError> open_doors() {
-    auto admin = Admin::listen(io_, config_.run_dir + "/admin.sock", {[this] { return status(); }, &observations_});
+    auto admin = Admin::listen(io_, config_.run_dir + "/admin.sock", {[this] { return status(report()); }, &observations_});
     if (!admin) return refuse(StartError::admin, admin.error().detail);
     admin_ = std::move(*admin);
     if (config_.metrics_listen)
-      if (auto listening = metrics_.listen(io_, config_.metrics_listen->to_string(), [this] { refresh_metrics(); }); !listening)
+      if (auto listening = metrics_.listen(io_, config_.metrics_listen->to_string(), [this] { refresh(metrics_, report()); }); !listening)
         return refuse(StartError::metrics, listening.error().detail);
     return {};
   }
@@ -296,21 +296,6 @@ class Control final : public Supervisor {
       act();
       every(timer, period, act);
     });
-  }
-
-  void record_heartbeat() {
-    const kernel::Counters kernel = guard_->counters();
-    audit::Draft draft(audit::Kind::heartbeat);
-    draft.set(Field::hb_conns, static_cast<int64_t>(kernel.connects_seen));
-    draft.set(Field::hb_redirected, static_cast<int64_t>(kernel.redirected));
-    draft.set(Field::hb_refused, static_cast<int64_t>(kernel.refused));
-    draft.set(Field::hb_spliced, static_cast<int64_t>(desk_->spliced()));
-    draft.set(Field::hb_decided, static_cast<int64_t>(desk_->decided()));
-    draft.set(Field::hb_recorded, static_cast<int64_t>(recorder_->recorded()));
-    draft.set(Field::hb_kernel_dropped, static_cast<int64_t>(kernel.events_dropped));
-    const audit::LogStatus log = recorder_->status();
-    draft.set(Field::hb_spool_free, static_cast<int64_t>(config_.audit.spool_bytes_max - std::min(config_.audit.spool_bytes_max, log.bytes)));
-    recorder_->note(std::move(draft));
   }
 
   // Of a bundle that was refused there is no digest to name, and the one in force is not what was loaded.
@@ -374,48 +359,8 @@ class Control final : public Supervisor {
     });
   }
 
-  json::object status() const {
-    const kernel::Counters kernel = guard_->counters();
-    const audit::LogStatus log = recorder_->status();
-    return {{"version", WARDEN_VERSION},
-            {"ready", ready_},
-            {"workers", {{"configured", config_.workers}, {"ready", workers_->ready()}, {"restarts", workers_->restarts()}}},
-            {"guard",
-             {{"cgroup", guarded_}, {"bpffs", config_.bpffs_dir}, {"port", workers_->port()},
-              {"connects_seen", kernel.connects_seen}, {"redirected", kernel.redirected}, {"refused", kernel.refused},
-              {"passed", kernel.passed}, {"dns_learned", kernel.dns_learned}, {"events_dropped", kernel.events_dropped}}},
-            {"policy",
-             {{"bundle", policy::bundle_name(*policy_.program)}, {"version", policy::version(*policy_.program)},
-              {"digest", hex(view(policy::digest(*policy_.program)))}, {"signer", policy::signer(*policy_.program)}}},
-            {"audit",
-             {{"origin", log.origin}, {"size", log.size}, {"cosigned", log.cosigned}, {"bytes", log.bytes},
-              {"healthy", log.healthy}, {"spool_max", config_.audit.spool_bytes_max}}},
-            {"collector", shipping()},
-            {"flows", desk_->flows()},
-            {"decided", desk_->decided()}};
-  }
-
-  [[nodiscard]] json::value shipping() const {
-    const auto ship = recorder_->shipping();
-    if (!ship) return nullptr;
-    return {{"url", config_.audit.collector->url}, {"state", audit::name(ship->state)}, {"detail", ship->detail},
-            {"epoch", ship->epoch}, {"cosigned", ship->cosigned}, {"receipts", ship->receipts},
-            {"failures", ship->failures}, {"stuck_epochs", ship->stuck_epochs}};
-  }
-
-  void refresh_metrics() {
-    const kernel::Counters kernel = guard_->counters();
-    const audit::LogStatus log = recorder_->status();
-    metrics_.set("audit_uncosigned_records", static_cast<double>(log.size - std::min(log.size, log.cosigned)));
-    metrics_.set("spool_bytes", static_cast<double>(log.bytes));
-    metrics_.set("audit_log_healthy", log.healthy ? 1 : 0);
-    metrics_.set("kernel_connects_seen", static_cast<double>(kernel.connects_seen));
-    metrics_.count_up_to("kernel_events_dropped_total", kernel.events_dropped);
-    metrics_.count_up_to("worker_restarts_total", workers_->restarts());
-    metrics_.set("workers_ready", static_cast<double>(workers_->ready()));
-    metrics_.set_only("policy_info|version=" + std::string(policy::version(*policy_.program)) +
-                     "|bundle=" + std::string(policy::bundle_name(*policy_.program)),
-                 1);
+  [[nodiscard]] Report report() const {
+    return {config_, *policy_.program, *guard_, *recorder_, *desk_, *workers_, guarded_, ready_};
   }
 
   [[nodiscard]] std::string ready_path() const { return config_.run_dir + "/ready"; }

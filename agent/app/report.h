@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent says of itself, in its three forms: the answer to `status`, the gauges of a scrape, and heartbeat records.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <string>
+
+#include "agent/app/config.h"
+#include "agent/app/desk.h"
+#include "agent/app/metrics.h"
+#include "agent/app/recorder.h"
+#include "agent/app/workers.h"
+#include "agent/kernel/guard.h"
+#include "audit/record/draft.h"
+#include "policy/decide/decide.h"
+
+namespace warden::app {
+
+// The parts it is told from; control thread, for the length of a call.
+struct Report {
+  const AgentConfig& config;
+  const policy::Program& program;
+  const kernel::Guard& guard;
+  const Recorder& recorder;
+  const Desk& desk;
+  const Workers& workers;
+  const std::string& guarded;  // the cgroup
+  bool ready = false;
+};
+
+boost::json::object status(const Report& report);
+void refresh(Metrics& metrics, const Report& report);
+audit::Draft heartbeat(const Report& report);
+
+}  // namespace warden::app
