@@ -17,8 +17,11 @@ from rig.machine import Machine, base_tree  # noqa: E402
 from rig.process import run, wait_until  # noqa: E402
 
 CHAT = "https://api.openai.com/v1/chat/completions"
-# The shell becomes curl, so the number it prints is the process that connects.
-CURL = f"echo $$; exec curl -sS --http1.1 -o /dev/null -w %{{http_code}} -H content-type:application/json -d @/srv/body {CHAT}"
+# The shell becomes curl, so the number it prints is the process that connects. A file, since systemd-run expands `$`.
+CALL = f"""#!/bin/sh
+echo $$
+exec curl -sS --http1.1 -o /dev/null -w %{{http_code}} -H content-type:application/json -d @/srv/body {CHAT}
+"""
 UNITS = ("egresswarden-collector.service", "egresswarden.service")
 # What a Debian system writes by itself as packages come and go and services run.
 SYSTEMS_OWN = re.compile(r"(var/(log|cache|backups|tmp)|var/lib/(dpkg|systemd|apt)|tmp|run|root/egresswarden\.deb)(/|$)|etc/(passwd|group|shadow|gshadow|subuid|subgid)-$")
@@ -59,6 +62,7 @@ with Stage("deb") as stage, Report("deb") as report:
         machine = Machine(stage.folder / "machine", base_tree(ROOT / "build/package", depends(deb)), stage.folder / "machine.log", cgroup, stage.bpffs)
         machine.write("/etc/hosts", "".join(f"{address} {name}\n" for name, address in {**stage.addresses, "localhost": "127.0.0.1"}.items()))
         machine.write("/srv/body", json.dumps({"model": "gpt-5", "messages": [{"role": "user", "content": samples.HARMLESS}]}))
+        machine.write("/srv/call", CALL)
         machine.copy(deb, "/root/egresswarden.deb")
         stage.at_end(machine.end)
         machine.boot()
@@ -68,8 +72,8 @@ with Stage("deb") as stage, Report("deb") as report:
         machine.copy(double.ca, "/srv/provider-ca.pem")
         before, trust_before = machine.files(), digest_of(machine.root / "etc/ssl")
     with report.case("apt installs it", fatal=True):
-        machine.must("apt-get", "-q", "install", "-y", "--no-download", "/root/egresswarden.deb")
-    with report.case("both units come up as installed, and by themselves at the next boot"):
+        machine.must("apt-get", "-q", "install", "-y", "/root/egresswarden.deb")
+    with report.case("both units come up as installed, and are enabled"):
         for unit in UNITS:
             wait_until(lambda: machine.run("systemctl", "is-active", unit).stdout.strip() == b"active", 20,
                        f"{unit} is active: {machine.run('journalctl', '-n', '15', '-u', unit).stdout.decode(errors='replace')}")
@@ -97,10 +101,10 @@ with Stage("deb") as stage, Report("deb") as report:
     def decisions():
         return [one for one in parse_lines(machine.must("egresswarden", "audit", "list", "--json")) if one.get("kind") == "decision"]
 
-    def call_by(*words, shell=("sh", "-c")):
+    def call_by(*words, command=("/bin/sh", "/srv/call")):
         """Calls from a unit of its own; -> the decision's record with its disclosures opened."""
         mark = len(decisions())
-        said = machine.must("systemd-run", "--quiet", "--wait", "--pipe", "--collect", *words, *shell, CURL)
+        said = machine.must("systemd-run", "--quiet", "--wait", "--pipe", "--collect", *words, *command)
         pid, status = said.split()
         equal(status, "200", "status")
         record = wait_until(lambda: decisions()[mark:], 5, "a decision record")[-1]
@@ -121,7 +125,7 @@ with Stage("deb") as stage, Report("deb") as report:
         equal(who(record, opened), (uid, "tester", uid, "/usr/bin/curl"), "user, login and executable")
         check(re.fullmatch(r"session-\w+\.scope", field(record, "unit") or ""), f"unit {field(record, 'unit')}")
     with report.case("a curl after su is the new user's, and still root's login"):
-        record, opened = call_by("-p", "PAMName=login", "-p", "User=root", shell=("su", "-", "tester", "-c"))
+        record, opened = call_by("-p", "PAMName=login", "-p", "User=root", command=("su", "-", "tester", "-c", "sh /srv/call"))
         equal(who(record, opened), (uid, "tester", 0, "/usr/bin/curl"), "user is tester, login is root")
     with report.case("the records reach the collector on the same host"):
         ask = ["curl", "-sS", "--cacert", "/etc/egresswarden/fleet/ca.pem", "--cert", "/etc/egresswarden/fleet/reader.pem", "--key", "/etc/egresswarden/fleet/reader.key"]

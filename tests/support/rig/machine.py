@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Debian 12 that boots under systemd-nspawn from a tree made by mmdebstrap, with the host's loopback."""
+"""A Debian 12 that boots under systemd-nspawn from a tree made by mmdebstrap."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -52,17 +53,19 @@ class Machine:
         return self
 
     def find_leader(self):
-        """The machine's process 1: it stands below our cgroup, not where nspawn itself stands."""
+        """The machine's process 1, once it has made its own cgroups; they must be below ours."""
         for pid in children_of(self.daemon.pid):
             try:
+                numbers = re.search(r"^NSpid:.*\t(\d+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
                 at = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()[-1].removeprefix("0::")
             except OSError:
                 continue
-            if at.endswith("/payload/init.scope"):
-                if not at.startswith(self.cgroup.below_mount + "/"):
-                    raise AssertionError(f"the machine runs in {at}, outside {self.cgroup.path}")
+            if numbers[1] == "1" and at.endswith("/init.scope"):
+                if at != self.cgroup.below_mount + "/payload/init.scope":
+                    raise AssertionError(f"the machine runs in {at}, not below {self.cgroup.path}")
                 self.leader = pid
-        return self.leader
+                return pid
+        return None
 
     def enter(self, *kinds):
         return ["nsenter", "--target", str(self.leader), *(f"--{kind}" for kind in kinds)]
