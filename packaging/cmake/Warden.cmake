@@ -16,8 +16,9 @@ set(WARDEN_SANITIZE "" CACHE STRING "comma-separated sanitizers, such as address
 # g++ 12 builds as fast as the disk with ccache; a machine without it only builds slower.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  # Paths are told relative to the checkout, so that a second clone or worktree finds what the first one built.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
 
 add_library(warden_options INTERFACE)
