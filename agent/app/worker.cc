@@ -91,7 +91,7 @@ class Worker {
     client_tls_.set_alpn({"http/1.1"});
     services_ = std::make_unique<pipeline::Services>(pipeline::Services{
         remote_, client_tls_, *provider_tls_, pool_, *scanner_, tally_, *catalogue, *pack, nullptr,
-        std::move(start.redaction_key), std::move(start.credential_key), hex(view((*pack)->digest())), start.body_bytes_max,
+        std::move(start.redaction_key), HmacSha256(start.credential_key), hex(view((*pack)->digest())), start.body_bytes_max,
         false});
     if (!load_policy(start.policy)) return false;
     // Everything that needs a file or a thread exists by now; from here on nothing can be opened.

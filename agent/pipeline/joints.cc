@@ -244,13 +244,13 @@ void data_facts(const classify::Report& report, std::span<const classify::Segmen
   }
 }
 
-Credential credential(const http::Head& head, const provider::Service& service, std::string_view key) {
+Credential credential(const http::Head& head, const provider::Service& service, const HmacSha256& key) {
   std::string_view value = head.header(service.credential.empty() ? "authorization" : service.credential);
   if (value.empty()) value = head.header("authorization");
   if (value.empty()) return {"none", {}};
   const bool bearer = value.size() > 7 && same_name(value.substr(0, 7), "bearer ");
   if (bearer) value.remove_prefix(7);
-  return {bearer ? "bearer" : "api_key", hex(view(hmac_sha256(key, value))).substr(0, kFingerprintDigits)};
+  return {bearer ? "bearer" : "api_key", hex(view(key.of(value))).substr(0, kFingerprintDigits)};
 }
 
 bool names_host(const http::Head& head, std::string_view host, uint16_t port) {

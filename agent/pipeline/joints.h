@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/attribution/identity.h"
+#include "agent/base/digest.h"
 #include "audit/record/draft.h"
 #include "policy/classify/finding.h"
 #include "policy/classify/redact.h"
@@ -44,7 +45,7 @@ struct Credential {
   std::string kind = "none";  // "bearer", "api_key", "none"
   std::string fingerprint;  // 16 hex digits
 };
-Credential credential(const http::Head& head, const provider::Service& service, std::string_view key);
+Credential credential(const http::Head& head, const provider::Service& service, const HmacSha256& key);
 
 // A Host field (or absolute target) that names the service the connection is for, as it must on a terminated connection.
 bool names_host(const http::Head& head, std::string_view host, uint16_t port);

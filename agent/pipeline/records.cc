@@ -84,7 +84,7 @@ ExchangeRecord::ExchangeRecord(const Connection& connection, std::string req)
   decision_.set(Field::req, req_);
   destination_fields(connection, decision_);
   if (connection.request.parser.head_complete())
-    credential_ = pipeline::credential(connection.request.head(), *connection.service, connection.services.credential_key);
+    credential_ = pipeline::credential(connection.request.head(), *connection.service, connection.services.digest_key);
 }
 
 void ExchangeRecord::classified(const classify::Report& report, std::span<const classify::Segment> segments) {
@@ -129,7 +129,7 @@ void ExchangeRecord::decided(const provider::Prompt& prompt, const policy::Verdi
   const auto& declared = request.parser.head_complete() ? request.head().content_length : std::nullopt;
   if (request.parser.complete()) {
     decision_.set(Field::io_req_bytes, static_cast<int64_t>(request.body.size()));
-    decision_.set(Field::io_req_hash, hex(view(hmac_sha256(services.credential_key, request.body))));
+    decision_.set(Field::io_req_hash, hex(view(services.digest_key.of(request.body))));
   } else if (declared) {
     decision_.set(Field::io_req_bytes, static_cast<int64_t>(*declared));
   }

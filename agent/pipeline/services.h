@@ -12,6 +12,7 @@
 
 #include "agent/attribution/identity.h"
 #include "agent/base/address.h"
+#include "agent/base/digest.h"
 #include "agent/pipeline/tally.h"
 #include "audit/record/draft.h"
 #include "policy/classify/engine.h"
@@ -58,7 +59,8 @@ struct Services {
   std::shared_ptr<const provider::Catalogue> catalogue;
   std::shared_ptr<const classify::Pack> pack;
   std::shared_ptr<const policy::Program> policy;  // replaced on reload; an exchange keeps the one it began with
-  std::string redaction_key, credential_key;
+  std::string redaction_key;
+  HmacSha256 digest_key;  // of credentials' fingerprints and bodies
   std::string ruleset;  // hex digest of the pack
   uint64_t body_bytes_max = 0;
   bool draining = false;

@@ -24,6 +24,14 @@ TEST(Digest, HmacGivesTheSecondVectorOfRfc4231) {
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+TEST(Digest, AKeptKeyGivesTheSameHmacEachTime) {
+  for (const std::string& key : {std::string("Jefe"), std::string(64, 'k'), std::string(131, '\xaa'), std::string()}) {
+    const HmacSha256 hash(key);
+    for (const std::string& text : {std::string(), std::string("what do ya want for nothing?"), std::string(5000, 'x')})
+      for (int again = 0; again < 2; ++again) EXPECT_EQ(hash.of(text), hmac_sha256(key, text)) << key.size();
+  }
+}
+
 TEST(Clock, Rfc3339HasMicrosecondsAndIsUtc) { EXPECT_EQ(rfc3339(1'000'001), "1970-01-01T00:00:01.000001Z"); }
 
 TEST(Uuid, IsVersionSevenAndOrderedInTime) {

@@ -74,10 +74,10 @@ TEST(Joints, TheCredentialIsNeverASegmentAndNeverStored) {
     note = note || segment.raw == "hello";
   }
   EXPECT_TRUE(note);
-  const Credential one = credential(parser.head(), service, "key");
+  const Credential one = credential(parser.head(), service, HmacSha256("key"));
   EXPECT_EQ(one.kind, "api_key");
   EXPECT_EQ(one.fingerprint.size(), 16u);
-  EXPECT_NE(one.fingerprint, credential(parser.head(), service, "other key").fingerprint);
+  EXPECT_NE(one.fingerprint, credential(parser.head(), service, HmacSha256("other key")).fingerprint);
 }
 
 TEST(Joints, WhatIsUnresolvedStaysUnresolved) {
