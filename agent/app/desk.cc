@@ -74,8 +74,10 @@ void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(Flow
              granted.worker = worker;
              granted.original = original;
              granted.identity = std::move(identity);
-             pipeline::identity_fields(granted.identity, granted.fields);
-             destination_fields(original, granted.fields);
+             auto facts = std::make_shared<audit::Draft>();
+             pipeline::identity_fields(granted.identity, *facts);
+             destination_fields(original, *facts);
+             granted.facts = std::move(facts);
              FlowReply answer{number, true, 0, original, host, attribution::serialise(granted.identity)};
              answer.flow = flows_.grant(std::move(granted));
              reply(std::move(answer));
@@ -145,7 +147,7 @@ bool Desk::decision(uint64_t worker, const Decision& message, std::function<void
     reply(RecordFault::refused);
     return true;
   }
-  draft->merge(flow->fields);
+  draft->stand_on(flow->facts);
   ++(splice ? spliced_ : decided_);
   observations_.decided(*flow, *draft);
   recorder_.decide(std::move(*draft), std::move(reply));
@@ -167,7 +169,7 @@ bool Desk::flow_record(uint64_t worker, const FlowRecord& message) {
   if (!flow) return false;
   auto draft = read_draft(message.draft, audit::Kind::flow);
   if (!draft) return refuse_draft(metrics_), true;
-  draft->merge(flow->fields);
+  draft->stand_on(flow->facts);
   if (!flow_rate_.admit(flow->identity.uid, second_now())) return true;
   observations_.decided(*flow, *draft);
   recorder_.note(std::move(*draft));

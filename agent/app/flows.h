@@ -40,7 +40,7 @@ struct GrantedFlow {
   uint64_t worker = 0;
   Endpoint original;
   attribution::Identity identity;
-  audit::Draft fields;  // identity and destination, ready to be merged into records
+  std::shared_ptr<const audit::Draft> facts;  // identity and destination, as records stand on them
   OpenExchanges exchanges;
 };
 

@@ -138,23 +138,35 @@ Value read_value(Type type, Reader& in) {
 
 }  // namespace
 
+#define FIELD(...) +1
+static_assert(0
+#include "audit/record/fields.def"
+                  <= Draft::kFieldsMax,
+              "every field needs its bit");
+#undef FIELD
+
 void Draft::set(Field field, Value value) {
-  for (auto& [known, old] : fields_) {
-    if (known != field) continue;
-    old = std::move(value);
+  const auto number = static_cast<size_t>(field);
+  if (!set_[number]) {
+    set_[number] = true;
+    fields_.emplace_back(field, std::move(value));
     return;
   }
-  fields_.emplace_back(field, std::move(value));
+  std::find_if(fields_.begin(), fields_.end(), [&](const auto& f) { return f.first == field; })->second =
+      std::move(value);
 }
 
 const Value* Draft::get(Field field) const {
-  const auto found =
-      std::find_if(fields_.begin(), fields_.end(), [&](const auto& f) { return f.first == field; });
-  return found == fields_.end() ? nullptr : &found->second;
+  if (const Value* fact = facts_ ? facts_->get(field) : nullptr) return fact;
+  if (!set_[static_cast<size_t>(field)]) return nullptr;
+  return &std::find_if(fields_.begin(), fields_.end(), [&](const auto& f) {
+            return f.first == field;
+          })->second;
 }
 
-void Draft::merge(const Draft& other) {
-  for (const auto& [field, value] : other.fields_) set(field, value);
+std::span<const std::pair<Field, Value>> Draft::facts() const {
+  if (facts_ == nullptr) return {};
+  return facts_->fields();
 }
 
 void Draft::serialise(std::string& out) const {
@@ -190,10 +202,10 @@ Result<Draft, DraftError> Draft::parse(std::string_view bytes, bool from_worker)
     if (known.setter == Setter::log || (from_worker && known.setter != Setter::worker))
       return fail(DraftError::not_yours, std::string(known.path));
     if (tag != static_cast<uint8_t>(known.type)) return fail(DraftError::wrong_type, std::string(known.path));
-    if (draft.get(field) != nullptr) return fail(DraftError::malformed, std::string(known.path));
+    if (draft.set_[number]) return fail(DraftError::malformed, std::string(known.path));
     Value value = read_value(known.type, in);
     if (!in.ok()) return fail(DraftError::malformed, std::string(known.path));
-    draft.fields_.emplace_back(field, std::move(value));
+    draft.set(field, std::move(value));
   }
   if (!in.at_end()) return fail(DraftError::malformed);
   return draft;

@@ -4,7 +4,10 @@
 // typed, and a worker can only set what the schema lets a worker set.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -47,19 +50,27 @@ enum class DraftError { malformed, too_large, unknown_field, wrong_type, not_you
 
 class Draft {
  public:
-  explicit Draft(Kind kind = Kind::decision) : kind_(kind) {}
+  static constexpr size_t kFieldsMax = 256;  // of the schema
+  explicit Draft(Kind kind = Kind::decision) : kind_(kind) { fields_.reserve(kFieldsUsual); }
   [[nodiscard]] Kind kind() const { return kind_; }
   void set(Field field, Value value);  // the last value set counts
   [[nodiscard]] const std::vector<std::pair<Field, Value>>& fields() const { return fields_; }
   [[nodiscard]] const Value* get(Field field) const;
-  void merge(const Draft& other);  // other's fields win
+  // Facts that many drafts share, such as whose connection it is. They count like fields of this draft, and
+  // win.
+  void stand_on(std::shared_ptr<const Draft> facts) { facts_ = std::move(facts); }
+  [[nodiscard]] std::span<const std::pair<Field, Value>> facts() const;
 
-  // The form between processes. `from_worker`: fields only the supervisor may set are refused (not_yours).
+  // The form between processes, without the shared facts. `from_worker`: fields only the supervisor may set
+  // are refused (not_yours).
   void serialise(std::string& out) const;  // appends
   static Result<Draft, DraftError> parse(std::string_view bytes, bool from_worker);
 
  private:
+  static constexpr size_t kFieldsUsual = 40;
   Kind kind_;
+  std::bitset<kFieldsMax> set_;  // by field: which are in fields_
+  std::shared_ptr<const Draft> facts_;
   std::vector<std::pair<Field, Value>> fields_;
 };
 

@@ -89,11 +89,11 @@ Encoder::Encoder(std::function<bool(std::string_view)> finds_data) : finds_data_
   }
 }
 
-Result<void, EncodeError> Encoder::encode(std::span<const FieldValue> fields, std::span<const FieldValue> own,
+Result<void, EncodeError> Encoder::encode(const Draft& draft, std::span<const FieldValue> own,
                                           std::string& leaf, std::string& disclosures) {
   for (Member& member : members_) member.value = nullptr;
   for (Object& object : objects_) object.present = false;
-  for (const auto& list : {fields, own})
+  for (const auto& list : {std::span<const FieldValue>(draft.fields()), draft.facts(), own})
     for (const FieldValue& field : list)
       if (auto placed = place(field); !placed) return placed;
   for (size_t elements_max = kElementsMax;; elements_max /= 2) {

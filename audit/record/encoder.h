@@ -34,9 +34,10 @@ class Encoder {
   // digest.
   explicit Encoder(std::function<bool(std::string_view)> finds_data = {});
 
-  // Replaces `leaf`; appends each disclosure and a '~' to `disclosures`. `own` are the log's fields and win.
-  Result<void, EncodeError> encode(std::span<const FieldValue> fields, std::span<const FieldValue> own,
-                                   std::string& leaf, std::string& disclosures);
+  // Replaces `leaf`; appends each disclosure and a '~' to `disclosures`. The draft's facts win over its
+  // fields, and `own`, the log's fields, over both.
+  Result<void, EncodeError> encode(const Draft& draft, std::span<const FieldValue> own, std::string& leaf,
+                                   std::string& disclosures);
 
  private:
   enum class Form : uint8_t {

@@ -116,7 +116,7 @@ size_t Log::encode(std::vector<Item>& items, std::vector<Committed>& answers, st
     Encoded& record = encoded_[count];
     record.item = &items[i];
     record.disclosures.clear();
-    if (auto done = encoder_.encode(draft.fields(), own_, record.leaf, record.disclosures); !done) {
+    if (auto done = encoder_.encode(draft, own_, record.leaf, record.disclosures); !done) {
       answers[i].seq = fail(StoreError::bad_record, done.error().detail);
       continue;
     }

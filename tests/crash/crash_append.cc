@@ -67,7 +67,7 @@ void bench_encoder() {
   const std::clock_t began = std::clock();  // of this process: the machine may be busy
   for (int i = 0; i < kRounds; ++i) {
     disclosures.clear();
-    static_cast<void>(encoder.encode(draft.fields(), {}, leaf, disclosures));
+    static_cast<void>(encoder.encode(draft, {}, leaf, disclosures));
   }
   std::printf("encoder: %.2f us per record, leaf %zu bytes, disclosures %zu bytes\n",
               static_cast<double>(std::clock() - began) * 1e6 / CLOCKS_PER_SEC / kRounds, leaf.size(),

@@ -22,7 +22,7 @@ std::string json_string(std::string_view text) {
 std::string encoded(const Draft& draft, std::string* disclosures = nullptr) {
   Encoder encoder;
   std::string leaf, list;
-  EXPECT_TRUE(encoder.encode(draft.fields(), {}, leaf, list));
+  EXPECT_TRUE(encoder.encode(draft, {}, leaf, list));
   EXPECT_TRUE(is_canonical(leaf)) << leaf;
   if (disclosures != nullptr) *disclosures = list;
   return leaf;
@@ -102,7 +102,7 @@ TEST(Encoder, TheClassifierCanHideAPlainValue) {
   draft.set(Field::proc_comm, std::string("bob@example.com"));
   draft.set(Field::llm_model, std::string("gpt-4o"));
   std::string leaf, disclosures;
-  ASSERT_TRUE(encoder.encode(draft.fields(), {}, leaf, disclosures));
+  ASSERT_TRUE(encoder.encode(draft, {}, leaf, disclosures));
   EXPECT_EQ(leaf.find("bob"), std::string::npos);
   EXPECT_NE(leaf.find("gpt-4o"), std::string::npos);
 }
@@ -131,7 +131,7 @@ TEST(Encoder, RefusesAWrongType) {
   Draft draft;
   draft.set(Field::user_uid, std::string("root"));
   std::string leaf, disclosures;
-  EXPECT_EQ(encoder.encode(draft.fields(), {}, leaf, disclosures).error().code, EncodeError::wrong_type);
+  EXPECT_EQ(encoder.encode(draft, {}, leaf, disclosures).error().code, EncodeError::wrong_type);
 }
 
 TEST(Draft, CrossesBetweenProcesses) {
