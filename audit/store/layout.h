@@ -6,6 +6,9 @@
 
 namespace warden::audit {
 
+constexpr uint64_t kPageBytes = 4096;    // SQLite's default, and the size of a page of memory
+constexpr uint64_t kWalBytes = 4 << 20;  // taken for the write-ahead log at start
+
 // Rows are named by one integer, so that appending always goes to the end of the tree: epoch, then sequence.
 constexpr uint64_t kEpochMax = (uint64_t{1} << 22) - 1;
 constexpr uint64_t kSeqMax = (uint64_t{1} << 40) - 1;

@@ -19,6 +19,7 @@
 #include "audit/chain/checkpoint.h"
 #include "audit/chain/tile.h"
 #include "audit/store/layout.h"
+#include "audit/store/wal.h"
 
 namespace warden::audit {
 namespace {
@@ -82,14 +83,17 @@ Result<std::unique_ptr<Log>, StoreError> Log::open(const LogConfig& config) {
   while (!ready && ready.error().code == StoreError::disk_full && log->reserve_.release_slice())
     ready = log->prepare();
   if (!ready) return std::unexpected(ready.error());
+  if (!preallocate_wal(path + "-wal", kWalBytes))
+    log::warn("audit log: {} bytes for its write-ahead log are not to be had; commits will be slower",
+              kWalBytes);
   if (auto loaded = log->load(); !loaded) return std::unexpected(loaded.error());
   return log;
 }
 
 Result<void, StoreError> Log::prepare() {
+  database_.fold_on_call();
   for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA locking_mode=NORMAL",
-                          "PRAGMA wal_autocheckpoint=0", "PRAGMA journal_size_limit=67108864",
-                          "PRAGMA cache_size=-16384", kTables})
+                          "PRAGMA journal_size_limit=67108864", "PRAGMA cache_size=-16384", kTables})
     if (auto done = database_.run(sql); !done) return done;
   sql_.emplace();
   const std::pair<Statement*, const char*> all[] = {

@@ -41,6 +41,9 @@ class Log {
   std::vector<Committed> append(std::vector<Item> group);
   // Records that callers gave up before they reached the log; they become part of the next `gap` record.
   void missed(const GapCounts& counts);
+  // Work for a moment without callers: moves the write-ahead log into the database.
+  [[nodiscard]] bool wants_rest() const;
+  void rest() { fold_wal(); }
   // With the disk full: tries to take the reserve back. The `gap` record then goes before everything else.
   void recover();
   [[nodiscard]] bool full() const { return full_; }
@@ -108,7 +111,6 @@ class Log {
   GapCounts gap_;
   bool full_ = false, spool_full_ = false;
   std::optional<StoreError> fault_;
-  uint64_t wal_bytes_ = 0;  // written since the WAL was last folded into the database
   uint64_t commits_ = 0;
   int64_t last_commit_us_ = 0;
 };

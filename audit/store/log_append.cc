@@ -44,7 +44,10 @@ std::string subject_of(const Draft& draft) {
 }
 
 constexpr size_t kSubjectsCached = 4096;
-constexpr uint64_t kWalBytesMax = 8 << 20;
+// The write-ahead log is folded into the database when nobody waits and it is nearly as long as what was
+// taken for it, and in any case before it is this many times as long.
+constexpr uint64_t kWalPagesSoft = kWalBytes / kPageBytes * 3 / 4;
+constexpr uint64_t kWalPagesHard = 8 * kWalPagesSoft;
 
 // Slots of own_, in the order in which set_clock_fields() makes them.
 enum Own : size_t { kTime, kMono, kSync, kErr, kSeq, kKind, kFixed };
@@ -168,7 +171,7 @@ std::vector<Committed> Log::append(std::vector<Item> group) {
       startup_.push_back(std::move(group[i]));
   answers.erase(answers.begin(), answers.begin() + static_cast<std::ptrdiff_t>(own));
   if (!fault_) static_cast<void>(drop_cosigned());
-  if (!fault_) fold_wal();
+  if (database_.wal_pages() >= kWalPagesHard) fold_wal();
   return answers;
 }
 
@@ -230,10 +233,13 @@ void Log::fault(const Error<StoreError>& error) {
   static_cast<void>(write_file(config_.state_dir + "/fault", error.detail + '\n', 0600));
 }
 
+bool Log::wants_rest() const {
+  return !fault_ && database_.wal_pages() >= kWalPagesSoft;
+}
+
 // Done here and not by SQLite's own trigger, which forgets a failed fsync and tries it again.
 void Log::fold_wal() {
-  if (wal_bytes_ < kWalBytesMax) return;
-  wal_bytes_ = 0;
+  if (fault_) return;
   if (const auto folded = database_.fold_wal(); !folded && folded.error().code != StoreError::disk_full)
     fault(folded.error());
 }
@@ -251,7 +257,6 @@ Result<void, StoreError> Log::commit(std::vector<Encoded>& group, size_t count) 
     subjects_.clear();
     return done;
   }
-  for (size_t i = 0; i < count; ++i) wal_bytes_ += group[i].leaf.size() + group[i].disclosures.size();
   frontier_ = std::move(frontier);
   bytes_ = bytes;
   ++commits_;

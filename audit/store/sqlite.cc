@@ -121,7 +121,16 @@ int Database::changes() const {
   return sqlite3_changes(database_.get());
 }
 
+void Database::fold_on_call() {
+  const auto count_pages = [](void* pages, sqlite3*, const char*, int count) {
+    *static_cast<uint64_t*>(pages) = static_cast<uint64_t>(count);
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(database_.get(), count_pages, wal_pages_.get());
+}
+
 Result<void, StoreError> Database::fold_wal() {
+  *wal_pages_ = 0;  // whatever comes of it, the next commit tells how long the log is then
   const int code =
       sqlite3_wal_checkpoint_v2(database_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY) return {};

@@ -48,6 +48,10 @@ class Database {
   Result<void, StoreError> run(const char* sql);
   Result<Statement, StoreError> prepare(const char* sql);
   [[nodiscard]] int changes() const;
+  // From now on SQLite does not fold its write-ahead log by itself but counts its pages, as of the last
+  // commit.
+  void fold_on_call();
+  [[nodiscard]] uint64_t wal_pages() const { return *wal_pages_; }
   // Moves what the write-ahead log holds into the database, as far as readers permit; a busy reader is no
   // error.
   Result<void, StoreError> fold_wal();
@@ -55,6 +59,7 @@ class Database {
 
  private:
   explicit Database(sqlite3* database);
+  std::unique_ptr<uint64_t> wal_pages_ = std::make_unique<uint64_t>(0);  // where SQLite's hook writes
   std::unique_ptr<sqlite3, int (*)(sqlite3*)> database_;
 };
 

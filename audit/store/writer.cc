@@ -22,6 +22,7 @@ constexpr size_t kGroupMax = 2048;  // bounds one transaction
 // none comes.
 constexpr auto kOutcomeWaits = std::chrono::milliseconds(5);
 constexpr size_t kOutcomesWaiting = 256;
+constexpr auto kQuiet = std::chrono::milliseconds(50);  // without work, before what takes long is begun
 constexpr auto kRecoverEvery = std::chrono::seconds(1);
 
 class ThreadedWriter final : public Writer {
@@ -90,6 +91,11 @@ class ThreadedWriter final : public Writer {
     for (;;) {
       const auto hurry = [this] { return stopping_ || urgent_ || !jobs_.empty(); };
       const auto work = [&] { return hurry() || !queue_.empty(); };
+      if (log_->wants_rest() && !wake_.wait_for(lock, kQuiet, work)) {
+        lock.unlock();
+        log_->rest();
+        lock.lock();
+      }
       // Only a full disk needs a clock: nobody else tells that space is back.
       if (log_->full())
         wake_.wait_for(lock, kRecoverEvery, work);

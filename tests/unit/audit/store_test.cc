@@ -13,6 +13,7 @@
 #include "audit/chain/proof.h"
 #include "audit/record/json.h"
 #include "audit/record/schema.h"
+#include "audit/store/layout.h"
 #include "audit/store/log.h"
 #include "audit/store/reader.h"
 
@@ -157,6 +158,38 @@ TEST_F(StoreTest, ProofsTilesAndDisclosures) {
   const auto opened = from_base64url(disclosures->substr(0, disclosures->find('~')));
   ASSERT_TRUE(opened);
   EXPECT_TRUE(is_canonical(*opened));
+}
+
+TEST_F(StoreTest, TheWriteAheadLogDoesNotGrowWhenItIsFoldedInTime) {
+  const std::string wal = config_.state_dir + "/log.sqlite-wal";
+  auto log = open_log();
+  size_t records = 1;  // `start`
+  for (int round = 0; round < 3; ++round) {
+    while (!log->wants_rest()) {
+      ASSERT_TRUE(log->append({{1, decision()}})[0].seq);
+      ASSERT_LT(++records, 5000u);
+      ASSERT_EQ(std::filesystem::file_size(wal), kWalBytes);
+    }
+    log->rest();
+    EXPECT_FALSE(log->wants_rest());
+  }
+  EXPECT_EQ(verified_leaves().size(), records);
+}
+
+TEST_F(StoreTest, RoomForTheWriteAheadLogIsAddedBehindWhatACrashLeft) {
+  const std::string wal = config_.state_dir + "/log.sqlite-wal", kept = config_.state_dir + "/kept";
+  auto log = open_log();
+  log->append({{1, decision()}});
+  std::filesystem::copy_file(config_.state_dir + "/log.sqlite", kept);
+  std::filesystem::copy_file(wal, kept + "-wal");
+  log.reset();
+  std::filesystem::rename(kept, config_.state_dir + "/log.sqlite");
+  std::filesystem::rename(kept + "-wal", wal);
+  std::filesystem::resize_file(wal, 300'000);  // its frames, and less room than is wanted
+  log = open_log();
+  EXPECT_EQ(std::filesystem::file_size(wal), kWalBytes);
+  EXPECT_TRUE(log->append({{1, decision()}})[0].seq);
+  EXPECT_EQ(verified_leaves().size(), 5u);  // start, decision, lost outcome, start, decision
 }
 
 TEST_F(StoreTest, AChangedTailIsNotSignedOver) {
