@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // egresswardend: the agent. Run by systemd or by hand; the same binary is a proxy worker when the supervisor starts it as one.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -16,6 +18,15 @@ namespace {
 
 constexpr int kWrongUse = 2;
 
+// An exchange takes and gives back some buffers of 16 KB and more. As glibc comes, that moves the end of the heap up and down,
+// and each time the kernel clears the pages anew.
+void keep_memory() {
+  constexpr int kKeptBytes = 16 << 20;
+  ::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  ::mallopt(M_TOP_PAD, 1 << 20);
+}
+
 // argv of a worker: --worker SUPERVISOR_PID HAS_V6. Not an interface for people.
 int be_worker(char** argv) {
   return warden::app::run_worker({3, 4, std::strcmp(argv[3], "1") == 0 ? 5 : -1, std::atoi(argv[2])});
@@ -26,6 +37,7 @@ int be_worker(char** argv) {
 int main(int argc, char** argv) {
   // A reader that left is an error of one write, not the end of the agent; workers inherit it.
   std::signal(SIGPIPE, SIG_IGN);
+  keep_memory();
   if (argc == 4 && std::strcmp(argv[1], "--worker") == 0) return be_worker(argv);
   CLI::App app{"Egresswarden host agent: attributes, inspects and records LLM traffic of this host"};
   std::string path = "/etc/egresswarden/agent.yaml";
