@@ -38,12 +38,18 @@ Colour colour_of(std::string_view verdict) {
   return Colour::warn;
 }
 
+// The executable's name; what a process calls itself (Node: "MainThread") only where the executable is not known.
+std::string program_of(const json::object& o) {
+  const std::string exe = field(o, "exe");
+  return exe == "-" ? field(o, "comm") : exe.substr(exe.rfind('/') + 1);
+}
+
 // One decision: time, who, where to, what was decided and why, in the manner of `hubble observe`. A
 // connection that was not decided upon shows how it was treated (spliced, refused) in place of a verdict.
 std::string decision_line(const json::object& o) {
   const std::string verdict = field(o, "verdict"), action = field(o, "action");
   std::string line =
-      field(o, "time") + "  " + field(o, "user") + " " + field(o, "comm") + "[" + field(o, "pid") + "]";
+      field(o, "time") + "  " + field(o, "user") + " " + program_of(o) + "[" + field(o, "pid") + "]";
   for (const char* place : {"unit", "pod"})
     if (field(o, place) != "-") line += " " + std::string(place) + "=" + field(o, place);
   line += " -> " + field(o, "provider") + " " + field(o, "host");

@@ -99,6 +99,13 @@ def decision_of(options, pid):
     return None
 
 
+def program_of(options, record):
+    """The executable's name, which the log keeps beside the record, encrypted, and opens on its own host."""
+    shown = subprocess.run([options.cli, "audit", "show", str(record["seq"]), "--json", "--config", options.config], capture_output=True, text=True, check=True)
+    opened = {name: value for _, name, value in json.loads(shown.stdout)["disclosures"]}
+    return os.path.basename(opened.get("exe", record["proc"]["comm"]))
+
+
 def table(rows):
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     for number, row in enumerate(rows):
@@ -123,7 +130,7 @@ def main():
         uid = decision.get("user", {}).get("uid")
         name = pwd.getpwuid(int(uid)).pw_name if uid is not None else "?"
         rules = decision.get("pol", {}).get("rules") or [decision["dec"].get("reason", "")]
-        rows.append((verdict, name, f"{decision['proc']['comm']}[{pid}]", ",".join(rules), what, said(out, err)))
+        rows.append((verdict, name, f"{program_of(options, decision)}[{pid}]", ",".join(rules), what, said(out, err)))
         if verdict != wanted or name != user:
             wrong.append(f"{what}: {verdict} for {name}, wanted {wanted} for {user}")
     if len(rows) > 1:
