@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <vector>
 
 #include "agent/app/config.h"
@@ -49,7 +51,11 @@ Probe bpffs(const std::string& folder) {
 
 Probe clock_synchronised() {
   timex state{};
-  const bool ok = ::adjtimex(&state) != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
+  const int clock = ::adjtimex(&state);
+  if (clock < 0)
+    return check("clock synchronised", false,
+                 std::string("the kernel may not be asked: ") + std::strerror(errno));
+  const bool ok = clock != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
   return check("clock synchronised", ok,
                "start systemd-timesyncd or chrony; records then carry times that others can trust");
 }
