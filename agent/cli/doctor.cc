@@ -108,7 +108,7 @@ std::vector<Finding> examine(const DoctorOptions& options) {
   found.push_back({privileges()});
   found.push_back(
       {check("config " + options.config, config.has_value(), config ? "" : config.error().detail)});
-  found.push_back({bundle(values)});
+  if (config) found.push_back({bundle(values)});  // which keys are trusted, the config alone says
   const auto account = app::worker_account(values);
   found.push_back({check("worker account " + values.worker_user, account.has_value(),
                          account ? "" : account.error().detail)});
