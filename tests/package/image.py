@@ -74,7 +74,7 @@ with Stage("image") as stage, Report("image") as report:
         equal((done.returncode, done.stderr.decode()), (0, ""), "status and complaints")
     with report.case("it gets ready under the DaemonSet's security context", fatal=True):
         process = container.start()
-        wait_until(lambda: (stage.folder / "run/ready").exists() or not process.running(), 30, f"ready: {process.tail()}")
+        wait_until(lambda: (stage.folder / "run/ready").exists() or not process.running(), 30, lambda: f"ready: {process.tail()}")
         check(process.running(), f"it ended: {process.tail()}")
     with report.case("the readiness and liveness probes pass"):
         for probe in ("readinessProbe", "livenessProbe"):
