@@ -196,7 +196,7 @@ class Section {
   }
   void readable(const YAML::Mark& mark, const std::string& key, const std::string& value) {
     const Fd fd(::open(value.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!fd) document_.complain(mark, label(key) + value + " cannot be read; create it or correct the path");
+    if (!fd) document_.complain(mark, label(key) + value + " cannot be read; " + remedy_of_unread());
   }
   template <class T, class Parse>
   void scalar(const std::string& key, T& value, std::string shown, const std::string& expected,

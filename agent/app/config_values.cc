@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/config_values.h"
 
+#include <cerrno>
 #include <charconv>
 #include <limits>
 #include <utility>
@@ -63,6 +64,10 @@ bool is_name(std::string_view text) {
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
   return !text.empty() && text.size() <= 253 && text.front() != '.' && text.front() != '-' &&
          text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+const char* remedy_of_unread() {
+  return errno == EACCES ? "run as root: this user may not" : "create it or correct the path";
 }
 
 }  // namespace warden::app

@@ -17,5 +17,6 @@ std::optional<uint64_t> parse_size_bytes(std::string_view text);  // 1048576, 51
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);  // 500ms, 30s, 5m, 12h, 7d
 std::optional<Endpoint> parse_listen(std::string_view text);                     // 127.0.0.1:9466, [::1]:9466
 bool is_name(std::string_view text);  // host or log name: letters, digits, '.', '-', '_'; at most 253
+const char* remedy_of_unread();       // of the open() that failed just now
 
 }  // namespace warden::app

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <vector>
 
 #include "agent/app/config.h"
@@ -49,7 +51,11 @@ Probe bpffs(const std::string& folder) {
 
 Probe clock_synchronised() {
   timex state{};
-  const bool ok = ::adjtimex(&state) != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
+  const int clock = ::adjtimex(&state);
+  if (clock < 0)
+    return check("clock synchronised", false,
+                 std::string("the kernel may not be asked: ") + std::strerror(errno));
+  const bool ok = clock != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
   return check("clock synchronised", ok,
                "start systemd-timesyncd or chrony; records then carry times that others can trust");
 }
@@ -102,7 +108,7 @@ std::vector<Finding> examine(const DoctorOptions& options) {
   found.push_back({privileges()});
   found.push_back(
       {check("config " + options.config, config.has_value(), config ? "" : config.error().detail)});
-  found.push_back({bundle(values)});
+  if (config) found.push_back({bundle(values)});  // which keys are trusted, the config alone says
   const auto account = app::worker_account(values);
   found.push_back({check("worker account " + values.worker_user, account.has_value(),
                          account ? "" : account.error().detail)});

@@ -189,9 +189,16 @@ int run_observe(const ObserveOptions& options) {
     if (!back) return wrong("--since: give how far back, such as 30s, 5m or 2h");
     question["since_us"] = wall_us() - back->count() * 1000;
   }
-  return converse(options.config, question, options.json, [&](const json::object& o) {
+  bool any = false;
+  const int code = converse(options.config, question, options.json, [&](const json::object& o) {
+    any = true;
     if (!options.json) put(decision_line(o));
   });
+  // Not on standard output, where each line is a decision.
+  if (code == 0 && !any && !options.json && !options.follow)
+    std::fputs("observe: no such decision since the agent started; `audit list` has the earlier ones\n",
+               stderr);
+  return code;
 }
 
 int run_inventory(const InventoryOptions& options) {

@@ -19,6 +19,7 @@ namespace warden::audit {
 namespace {
 
 constexpr int64_t kVersion = 1;
+constexpr int64_t kErrorUnknownUs = 16'000'000;  // what the kernel says of a clock that nobody disciplines
 
 bool any(Kind) {
   return true;
@@ -98,8 +99,9 @@ void Log::set_clock_fields() {
     for (const auto& [field, value] : optional)
       if (!value.empty()) own_.emplace_back(field, value);
   }
-  own_[kSync].second = clock != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
-  own_[kErr].second = static_cast<int64_t>(state.maxerror);
+  // A sandbox may refuse the question; a clock that cannot be asked after is not called synchronised.
+  own_[kSync].second = clock >= 0 && clock != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
+  own_[kErr].second = clock >= 0 ? int64_t{state.maxerror} : kErrorUnknownUs;
 }
 
 // Encodes the items that `take` admits; the answer of one that cannot be encoded is given here. Returns how

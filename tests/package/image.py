@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The container image under the DaemonSet's own security context: runc starts it with the manifest's capabilities,
 read-only root and mounts, it gets ready, guards the cgroup it was given and ends cleanly."""
+import hashlib
 import json
 import os
 import pathlib
@@ -9,13 +10,15 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from rig import Report, Stage, check, equal  # noqa: E402
-from rig.agent import free_port  # noqa: E402
+from rig import Report, Stage, check, equal, samples  # noqa: E402
+from rig.agent import field, free_port, parse_lines  # noqa: E402
+from rig.cgroup import cgroup2_mount  # noqa: E402
 from rig.container import CAPABILITIES, Container, manifests, unpack  # noqa: E402
 from rig.deb import ROOT, build_deb  # noqa: E402
 from rig.process import children_of, run, wait_until  # noqa: E402
 
 IMAGE = ROOT / "packaging/image"
+OPENAI = "api.openai.com"
 
 
 def status_of(pid):
@@ -36,9 +39,14 @@ with Stage("image") as stage, Report("image") as report:
         equal(sorted(found), ["etc/egresswarden/agent.yaml", "etc/egresswarden/collector.yaml", "etc/egresswarden/policy/default.yaml", "etc/egresswarden/policy/default_test.yaml"], "files")
         equal([str(path) for path in root.rglob("*.key")], [], "private keys anywhere")
 
-    pod = manifests(stage.node)["DaemonSet"]["egresswarden-agent"]["spec"]["template"]["spec"]
-    maps = manifests(stage.node)["ConfigMap"]
+    with report.case("every manifest validates", fatal=True):
+        documents = manifests(stage.node)
+    pod = documents["DaemonSet"]["egresswarden-agent"]["spec"]["template"]["spec"]
+    maps = documents["ConfigMap"]
     container = Container(stage, root, config["config"], pod, "agent")
+    # In a cgroup namespace the agent takes the top for its own place; a test that ends early leaves what it made there.
+    made_at_top = cgroup2_mount() / f"egresswarden-workers-{hashlib.sha256(b'/var/lib/egresswarden').hexdigest()[:8]}"
+    stage.at_end(lambda: made_at_top.is_dir() and os.rmdir(made_at_top))
     keys = stage.folder / "keys"
     subprocess.run([ROOT / "packaging/make-fleet-certificates", stage.folder / "made"], check=True, capture_output=True)
     keys.mkdir()
@@ -57,7 +65,11 @@ with Stage("image") as stage, Report("image") as report:
     port = free_port()
     agent = container.config_map("config", maps["egresswarden-config"]) / "agent.yaml"
     text = agent.read_text()
-    for before, after in (("cgroup: auto", f"cgroup: {stage.guarded.path}"), ("0.0.0.0:9466", f"127.0.0.1:{port}")):
+    double = stage.double()
+    (fleet / "provider-ca.pem").write_bytes(double.ca.read_bytes())
+    # The image has no hosts file: the addresses of this test stand in the configuration.
+    place = f"cgroup: {stage.guarded.path}\n  endpoints: [{{ host: {OPENAI}, provider: openai, dialect: openai, addresses: [{stage.addresses[OPENAI]}] }}]"
+    for before, after in (("cgroup: auto", place), ("0.0.0.0:9466", f"127.0.0.1:{port}"), ("trust: {", "provider_roots: /etc/egresswarden/fleet/provider-ca.pem\ntrust: {")):
         equal(text.count(before), 1, before)
         text = text.replace(before, after)
     agent.write_text(text)
@@ -74,7 +86,7 @@ with Stage("image") as stage, Report("image") as report:
         equal((done.returncode, done.stderr.decode()), (0, ""), "status and complaints")
     with report.case("it gets ready under the DaemonSet's security context", fatal=True):
         process = container.start()
-        wait_until(lambda: (stage.folder / "run/ready").exists() or not process.running(), 30, f"ready: {process.tail()}")
+        wait_until(lambda: (stage.folder / "run/ready").exists() or not process.running(), 30, lambda: f"ready: {process.tail()}")
         check(process.running(), f"it ended: {process.tail()}")
     with report.case("the readiness and liveness probes pass"):
         for probe in ("readinessProbe", "livenessProbe"):
@@ -96,6 +108,16 @@ with Stage("image") as stage, Report("image") as report:
     with report.case("it guards the cgroup it was given and nothing else"):
         tree = json.loads(run(["bpftool", "--json", "cgroup", "tree", str(stage.base.path)]).stdout or "[]")
         equal([place["cgroup"] for place in tree if any(program["name"] == "ew_connect4" for program in place["programs"])], [str(stage.guarded.path)], "attached at")
+    with report.case("a curl of the node is attributed by the pod, in namespaces of its own, to user, executable and cgroup"):
+        chat = json.dumps({"model": "gpt-5", "messages": [{"role": "user", "content": samples.HARMLESS}]})
+        root_certificate = stage.folder / "root.pem"
+        root_certificate.write_bytes((stage.folder / "state/authority/root.pem").read_bytes())
+        done = run(["curl", "-sS", "--http1.1", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", root_certificate, "-H", "content-type: application/json", "-d", chat,
+                    f"https://{OPENAI}/v1/chat/completions"], cgroup=stage.guarded, uid=61001)
+        equal((done.stdout, done.stderr), (b"200", b""), "status and complaints")
+        listed = container.inside(["/usr/bin/egresswarden", "audit", "list", "--json"])
+        record = [one for one in parse_lines(listed.stdout.decode()) if one.get("kind") == "decision"][-1]
+        equal((field(record, "dec.verdict"), field(record, "user.uid"), field(record, "proc.comm"), field(record, "proc.cgroup")), ("allow", 61001, "curl", stage.guarded.below_mount), "verdict, user, program, cgroup")
     with report.case("SIGTERM ends it within the grace period; the command line in the image takes its pins away"):
         equal(container.stop(20), 0, "exit status")
         done = container.once(["/usr/bin/egresswarden", "down", "--config", "/etc/egresswarden/agent.yaml"])

@@ -43,7 +43,7 @@ class Collector:
         self.starts += 1
         self.daemon = Daemon([self.stage.binary("egresswarden-collector"), "--config", self.config_file], self.folder / f"log-{self.starts}")
         self.stage.daemons.append(self.daemon)
-        wait_until(self.answers, 15, f"the collector answers: {self.daemon.tail()}")
+        wait_until(self.answers, 15, lambda: f"the collector answers: {self.daemon.tail()}")
         return self
 
     def stop(self):

@@ -17,8 +17,14 @@ CAPABILITIES = ["CAP_" + name for name in (
     "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split()]
 
 
+# What a container that is not privileged does not see of /proc and /sys, and what it may only read: the runtimes' defaults.
+MASKED = ["/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+          "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"]
+READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+
+
 def manifests(node):
-    """{kind: {name: document}} of packaging/kubernetes."""
+    """{kind: {name: document}} of packaging/kubernetes, all of which must satisfy the API's schemas."""
     support, modules = ROOT / "tests/support", ROOT / "build/manifests"
     subprocess.run([support / "npm-install", support / "manifests", modules], check=True, stdout=subprocess.DEVNULL)
     files = sorted((ROOT / "packaging/kubernetes").glob("*.yaml"))
@@ -26,6 +32,8 @@ def manifests(node):
     found = {}
     for line in done.stdout.splitlines():
         document = json.loads(line)
+        if document["error"]:
+            raise AssertionError(f"{document['file']}: {document['kind']} {document['name']}: {document['error']}")
         found.setdefault(document["kind"], {})[document["name"]] = document["value"]
     return found
 
@@ -87,7 +95,8 @@ class Container:
         context = self.manifest["securityContext"]
         capabilities = [f"CAP_{one}" for one in context["capabilities"]["add"]]
         hosts = {"pid": "hostPID", "network": "hostNetwork"}
-        spaces = [kind for kind in ("mount", "ipc", "uts", "pid", "network") if not self.pod.get(hosts.get(kind, ""))]
+        # Where there is cgroup2 alone, runtimes give a container a cgroup namespace too.
+        spaces = [kind for kind in ("mount", "ipc", "uts", "cgroup", "pid", "network") if not self.pod.get(hosts.get(kind, ""))]
         spec = {
             "ociVersion": "1.0.2", "hostname": "node", "root": {"path": str(self.root), "readonly": context["readOnlyRootFilesystem"]},
             "process": {
@@ -101,7 +110,7 @@ class Container:
                 {"destination": "/sys", "type": "bind", "source": "/sys", "options": ["rbind", "ro"]},
                 *self.mounts(),
             ],
-            "linux": {"namespaces": [{"type": kind} for kind in spaces], "cgroupsPath": f"/{name}"},
+            "linux": {"namespaces": [{"type": kind} for kind in spaces], "cgroupsPath": f"/{name}", "maskedPaths": MASKED, "readonlyPaths": READ_ONLY},
         }
         folder = self.folder / name
         folder.mkdir(exist_ok=True)

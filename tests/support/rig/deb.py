@@ -24,3 +24,15 @@ def depends(deb):
     """Names of the packages it needs, without versions."""
     text = subprocess.run(["dpkg-deb", "-f", deb, "Depends"], capture_output=True, text=True, check=True).stdout
     return [re.sub(r"\(.*?\)", "", one.split("|")[0]).strip() for one in text.split(",")]
+
+
+def newer(deb, folder, version, path, more):
+    """The same package as a later release would bring it, with lines added to one of its files."""
+    tree, made = pathlib.Path(folder) / f"tree-{version}", pathlib.Path(folder) / f"egresswarden-{version}.deb"
+    subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.MULTILINE))
+    with open(tree / path.lstrip("/"), "a") as file:
+        file.write(more)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, made], check=True, stdout=subprocess.DEVNULL)
+    return made

@@ -8,7 +8,7 @@ import subprocess
 
 from .process import Daemon, children_of, wait_until
 
-BASE = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "init-system-helpers", "adduser", "openssl", "ca-certificates", "curl", "python3-minimal", "procps", "mount"]
+BASE = ["systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd", "init-system-helpers", "adduser", "openssl", "ca-certificates", "curl", "python3-minimal", "procps", "mount"]
 
 
 def base_tree(cache, extra):
@@ -45,11 +45,12 @@ class Machine:
     def boot(self):
         argv = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot", f"--directory={self.root}",
                 "--capability=all", "--private-network", f"--bind={self.bpffs}:/sys/fs/bpf",
-                "--system-call-filter=bpf perf_event_open @keyring", f"--machine=egresswarden-{os.getpid()}", "systemd.log_level=warning"]
+                "--system-call-filter=bpf perf_event_open open_by_handle_at @keyring", f"--machine=egresswarden-{os.getpid()}", "systemd.log_level=warning"]
         # Hosts with both hierarchies would hand on both; a host of today has one.
         self.daemon = Daemon(argv, self.log, cgroup=self.cgroup, env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
-        wait_until(self.find_leader, 20, f"nspawn starts its init: {self.daemon.tail()}")
-        wait_until(lambda: self.run("systemctl", "is-system-running").stdout.strip() in (b"running", b"degraded"), 90, "the machine is up", pause_s=0.5)
+        wait_until(self.find_leader, 20, lambda: f"nspawn starts its init: {self.daemon.tail()}")
+        wait_until(lambda: self.run("systemctl", "is-system-running").stdout.strip() in (b"running", b"degraded"), 90,
+                   lambda: f"the machine is up; it waits for {self.run('systemctl', 'list-jobs').stdout.decode()}", pause_s=0.2)
         return self
 
     def find_leader(self):

@@ -108,11 +108,12 @@ def children_of(pid):
 
 
 def wait_until(condition, seconds, what, pause_s=0.05):
+    """`what` may be a function, asked only when the time is up: what a log says then, not before."""
     deadline = time.monotonic() + seconds
     while True:
         got = condition()
         if got:
             return got
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(pause_s)
