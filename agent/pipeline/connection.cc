@@ -75,11 +75,10 @@ Chosen choose(Connection& connection, const intercept::Opening& opening) {
 asio::awaitable<void> splice_through(Connection& connection, std::string_view seen) {
   Services& services = connection.services;
   services.tally.count("connections_total|spliced");
-  auto executor = connection.client.stream.socket().get_executor();
-  auto socket = co_await forward::dial(executor, connection.grant.original, kSpliceDialTimeoutMs);
-  if (!socket) co_return;
+  tcp::socket socket(connection.client.stream.socket().get_executor());
+  if (!co_await forward::dial(socket, connection.grant.original, kSpliceDialTimeoutMs)) co_return;
   tcp::socket client = std::move(connection.client.stream.socket());
-  co_await forward::splice(std::move(client), std::move(*socket), seen);
+  co_await forward::splice(std::move(client), std::move(socket), seen);
 }
 
 // TLS towards the application. False: it did not come about, and that has been recorded.

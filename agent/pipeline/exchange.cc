@@ -114,6 +114,10 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
   const auto reached = co_await reach_provider(connection, record.credential().fingerprint);
   clock.done(Stage::connect);
   clock.total();
+  if (!reached && reached.error().code == tls::StreamError::cancelled) {
+    services.supervisor.outcome(connection.grant.flow, record.left());
+    co_return ExchangeEnd::cut;
+  }
   if (!reached) {
     co_await refuse(connection, provider_refusal(reached.error(), record.req()), true);
     services.supervisor.outcome(connection.grant.flow, record.failed(reached.error()));

@@ -166,6 +166,12 @@ audit::Draft ExchangeRecord::failed(const Error<tls::StreamError>& error) const 
   return draft;
 }
 
+audit::Draft ExchangeRecord::left() const {
+  audit::Draft draft = outcome(name(AnswerEnd::client_abort));
+  draft.set(Field::io_sent_bytes, int64_t{0});
+  return draft;
+}
+
 audit::Draft ExchangeRecord::answered(const Answer& answer) const {
   audit::Draft draft = outcome(name(answer.end));
   if (answer.status != 0) draft.set(Field::out_status, int64_t{answer.status});
