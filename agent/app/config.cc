@@ -95,6 +95,16 @@ void read_audit(Section at, AgentConfig& config) {
   at.finish();
 }
 
+void read_limits(Section at, AgentConfig& config) {
+  constexpr uint64_t kForms = 4;  // a request may be held as it was sent, without its framing, decoded and edited
+  at.size("body_bytes_max", config.body_bytes_max);
+  at.size("bodies_bytes_max", config.bodies_bytes_max);
+  if (config.bodies_bytes_max / kForms < config.body_bytes_max)
+    at.complain("bodies_bytes_max", "holds less than one large request; give at least four times body_bytes_max");
+  at.size("spool_bodies_over", config.spool_bodies_over_bytes);
+  at.finish();
+}
+
 void read_agent(Document& document, Section& root, AgentConfig& config) {
   root.path("state_dir", config.state_dir);
   root.path("run_dir", config.run_dir);
@@ -121,10 +131,7 @@ void read_agent(Document& document, Section& root, AgentConfig& config) {
   identity.either("kubernetes", config.identity.kubernetes, "off", "auto");
   identity.finish();
   read_audit(root.section("audit"), config);
-  Section limits = root.section("limits");
-  limits.size("body_bytes_max", config.body_bytes_max);
-  limits.size("spool_bodies_over", config.spool_bodies_over_bytes);
-  limits.finish();
+  read_limits(root.section("limits"), config);
   root.unless("provider_roots", "system", [&] { root.file("provider_roots", config.provider_roots); });
   root.unless("workers", "auto", [&] { root.integer("workers", config.workers, 1, 256); });
   Section metrics = root.section("metrics");

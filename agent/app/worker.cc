@@ -89,10 +89,11 @@ class Worker {
     provider_tls_ = std::move(*provider_tls);
     scanner_ = std::make_unique<classify::Scanner>(*pack);
     client_tls_.set_alpn({"http/1.1"});
+    bodies_ = std::make_unique<pipeline::Bodies>(pipeline::Bodies::Limits{.bytes_max = start.bodies_bytes_max});
     services_ = std::make_unique<pipeline::Services>(pipeline::Services{
         remote_, client_tls_, *provider_tls_, pool_, *scanner_, tally_, *catalogue, *pack, nullptr,
         std::move(start.redaction_key), std::move(start.credential_key), hex(view((*pack)->digest())), start.body_bytes_max,
-        false});
+        *bodies_, false});
     if (!load_policy(start.policy)) return false;
     // Everything that needs a file or a thread exists by now; from here on nothing can be opened.
     if (const auto confined = enter_sandbox(); !confined) {
@@ -190,6 +191,7 @@ class Worker {
   }
 
   WorkerDescriptors descriptors_;
+  std::unique_ptr<pipeline::Bodies> bodies_;  // outlives the connections that the loop holds
   asio::io_context io_{1};
   tls::ClientContext client_tls_;
   std::unique_ptr<tls::ProviderContext> provider_tls_;

@@ -174,7 +174,7 @@ asio::awaitable<void> serve(Services& services, tcp::socket socket) {
                         .facts = {},
                         .provider = {},
                         .provider_key = {},
-                        .request = {},
+                        .request = Request(services.bodies),
                         .segments = {},
                         .row_of = {}};
   co_await serve_flow(connection);

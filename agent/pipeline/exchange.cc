@@ -39,6 +39,7 @@ class StageClock {
 // Waits for the next request without a buffer, as most connections do most of the time, and then reads it.
 asio::awaitable<ReadResult> next_request(Connection& connection) {
   Services& services = connection.services;
+  connection.request.reset();
   if (connection.client.ahead.empty() && !connection.client.stream.has_buffered()) {
     services.idle.insert(&connection);
     const auto woken = co_await connection.client.stream.wait_readable();
@@ -65,9 +66,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
   StageClock clock(services.tally);
 
   std::expected<provider::Prompt, Unread> prompt =
-      read.end == ReadEnd::complete    ? read_prompt(connection)
-      : read.end == ReadEnd::malformed ? std::unexpected(Unread{"malformed_http"})
-                                       : std::unexpected(Unread{std::string(provider::name(read.why))});
+      read.end == ReadEnd::complete ? read_prompt(connection) : std::unexpected(Unread{std::string(reason(read))});
   const provider::Prompt empty;
   const provider::Prompt& known = prompt ? *prompt : empty;
   request_facts(*connection.service, known, request.body.size(), connection.facts);
@@ -110,7 +109,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
     co_return usable ? ExchangeEnd::next : ExchangeEnd::over;
   }
 
-  const Sendable sendable(request, !decided.edits.empty(), decided.edited_body);
+  Sendable sendable(request, decided.edited_body);
   const auto reached = co_await reach_provider(connection, record.credential().fingerprint);
   clock.done(Stage::connect);
   clock.total();
@@ -124,7 +123,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
     co_return ExchangeEnd::over;
   }
   const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
-  const Answer answer = co_await relay(connection.client.stream, *connection.provider, request, sendable.outgoing, dialect);
+  const Answer answer = co_await relay(connection.client.stream, *connection.provider, sendable, dialect);
   services.supervisor.outcome(connection.grant.flow, record.answered(answer));
   keep_or_drop_provider(connection, answer.provider_reusable);
   if (answer.end == AnswerEnd::provider_error && answer.received_bytes == 0) {

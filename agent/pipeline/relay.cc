@@ -64,19 +64,19 @@ std::string_view name(AnswerEnd end) {
   return "cut";
 }
 
-Sendable::Sendable(const Request& request, bool edited, const std::string& edited_body) {
-  if (!edited) {
-    outgoing = {request.raw, {}};
-    return;
-  }
-  body = http::encode(request.coding, edited_body);
-  head = edited_head(request.head(), body.size());
-  outgoing = {head, body};
+Sendable::Sendable(Request& request, std::optional<BodyBuffer>& edited_body) : request_(request), edited_(edited_body) {
+  if (edited_) head_ = edited_head(request.head(), edited_->size());
 }
 
-asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const Request& request,
-                              const Outgoing& outgoing, const provider::Dialect* dialect) {
+void Sendable::sent() {
+  request_.drop_body();
+  if (edited_) edited_->release();
+}
+
+asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, Sendable& sendable,
+                              const provider::Dialect* dialect) {
   Answer answer;
+  const Request& request = sendable.request();
   const int64_t begun_us = monotonic_ns() / 1000;
   bool client_gone = false;
   const HangupWatch watch(client.socket(), [&] {
@@ -84,14 +84,15 @@ asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const 
     provider.close();
   });
 
-  const auto sent = co_await provider.write(outgoing.head, outgoing.body);
+  const auto sent = co_await provider.write(sendable.first(), sendable.second());
   const int64_t sent_us = monotonic_ns() / 1000;
   if (!sent) {
     answer.end = client_gone ? AnswerEnd::client_abort : AnswerEnd::provider_error;
     answer.error = in_words(sent.error().code);
     co_return answer;
   }
-  answer.sent_bytes = outgoing.head.size() + outgoing.body.size();
+  answer.sent_bytes = sendable.first().size() + sendable.second().size();
+  sendable.sent();
 
   http::Parser parser(http::Side::response);
   if (request.head().method == "HEAD") parser.expect_no_body();

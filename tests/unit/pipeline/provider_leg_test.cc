@@ -79,7 +79,7 @@ TEST_F(ProviderLegTest, AnApplicationThatLeavesDuringTheTlsHandshakeEndsIt) {
                         .facts = {},
                         .provider = {},
                         .provider_key = {},
-                        .request = {},
+                        .request = Request(*worker_.bodies),
                         .segments = {},
                         .row_of = {}};
   std::optional<Result<void, tls::StreamError>> reached;

@@ -126,7 +126,10 @@ struct Call {
 };
 
 struct TestWorker {
-  explicit TestWorker(const std::string& anchors_pem) {
+  static constexpr uint64_t kBodyBytesMax = 4 << 20;
+
+  explicit TestWorker(const std::string& anchors_pem, Bodies::Limits limits = {}, std::vector<Fd> files = {})
+      : bodies(std::make_unique<Bodies>(limits, std::move(files))) {
     pack = *classify::Pack::load();
     scanner = std::make_unique<classify::Scanner>(pack);
     provider_tls = std::move(*tls::ProviderContext::make(anchors_pem));
@@ -145,7 +148,8 @@ struct TestWorker {
                                                    .redaction_key = "r",
                                                    .credential_key = "c",
                                                    .ruleset = "",
-                                                   .body_bytes_max = 4 << 20});
+                                                   .body_bytes_max = kBodyBytesMax,
+                                                   .bodies = *bodies});
   }
 
   // A connection as the worker accepts it, and the application's end of it.
@@ -173,11 +177,13 @@ struct TestWorker {
     return until();
   }
   std::string answered(std::string request) {
+    const size_t before = supervisor.ended;
     const auto made = call(std::move(request));
-    EXPECT_TRUE(run([&] { return made->over; })) << "no end of the answer: " << made->answer;
+    EXPECT_TRUE(run([&] { return made->over && supervisor.ended > before; })) << "no end of the answer: " << made->answer;
     return made->answer;
   }
 
+  std::unique_ptr<Bodies> bodies;  // outlives the connections that the loop still holds
   asio::io_context io{1};
   Provider provider{io};
   Recorded supervisor;
@@ -200,6 +206,8 @@ struct TestWorker {
       call->answer.append(block, 0, size);
     }
     call->over = true;
+    boost::system::error_code ignored;
+    call->socket.close(ignored);
   }
 };
 
