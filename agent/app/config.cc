@@ -101,7 +101,7 @@ void read_limits(Section at, AgentConfig& config) {
   at.size("bodies_bytes_max", config.bodies_bytes_max);
   if (config.bodies_bytes_max / kForms < config.body_bytes_max)
     at.complain("bodies_bytes_max", "holds less than one large request; give at least four times body_bytes_max");
-  at.size("spool_bodies_over", config.spool_bodies_over_bytes);
+  at.size_or_off("spool_bodies_over", config.spool_bodies_over_bytes);
   at.finish();
 }
 

@@ -115,6 +115,13 @@ class Section {
              return n && *n > 0 ? n : std::nullopt;
            });
   }
+  void size_or_off(const std::string& key, uint64_t& value) {
+    scalar(key, value, value == 0 ? "off" : std::to_string(value), "a size above zero such as 512KiB, or off",
+           [](const std::string& t) {
+             const auto n = t == "off" ? std::optional<uint64_t>(0) : parse_size_bytes(t);
+             return n && (*n > 0 || t == "off") ? n : std::nullopt;
+           });
+  }
   void duration(const std::string& key, std::chrono::milliseconds& value) {
     scalar(key, value, std::to_string(value.count()) + "ms", "a duration above zero such as 500ms, 30s or 5m",
            [](const std::string& t) {

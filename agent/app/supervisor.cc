@@ -26,6 +26,7 @@
 #include "agent/app/host_keys.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
+#include "agent/app/spool_files.h"
 #include "agent/base/clock.h"
 #include "agent/base/digest.h"
 #include "agent/base/log.h"
@@ -202,7 +203,8 @@ class Control final : public Supervisor {
     auto account = worker_account(config_);
     if (!account) return refuse(StartError::workers, account.error().detail);
     if (config_.workers == 0) config_.workers = std::max(1u, std::thread::hardware_concurrency());
-    workers_ = std::make_unique<Workers>(io_, *desk_, Workers::Setup{config_.workers, *account, workers_cgroup_, 0});
+    workers_ = std::make_unique<Workers>(io_, *desk_, Workers::Setup{config_.workers, *account, workers_cgroup_, 0, config_.state_dir,
+                                   spool_files_wanted(config_.bodies_bytes_max, config_.spool_bodies_over_bytes)});
     Start start;
     for (const EndpointConfig& e : config_.intercept.endpoints)
       start.endpoints.push_back({e.provider.empty() ? e.host : e.provider, e.host, e.dialect, {}, e.port, e.tls});
@@ -218,6 +220,7 @@ class Control final : public Supervisor {
     start.credential_key = std::move(*credential);
     start.body_bytes_max = config_.body_bytes_max;
     start.bodies_bytes_max = config_.bodies_bytes_max;
+    start.spool_bodies_over_bytes = config_.spool_bodies_over_bytes;
     start.log_level = config_.log_level;
     if (auto started = workers_->start(std::move(start)); !started)
       return refuse(StartError::workers, started.error().detail);

@@ -89,7 +89,11 @@ class Worker {
     provider_tls_ = std::move(*provider_tls);
     scanner_ = std::make_unique<classify::Scanner>(*pack);
     client_tls_.set_alpn({"http/1.1"});
-    bodies_ = std::make_unique<pipeline::Bodies>(pipeline::Bodies::Limits{.bytes_max = start.bodies_bytes_max});
+    std::vector<Fd> files;
+    for (const int fd : descriptors_.spool_files) files.emplace_back(fd);
+    bodies_ = std::make_unique<pipeline::Bodies>(
+        pipeline::Bodies::Limits{start.bodies_bytes_max, start.spool_bodies_over_bytes}, std::move(files));
+    bound_file_size(start.bodies_bytes_max);
     services_ = std::make_unique<pipeline::Services>(pipeline::Services{
         remote_, client_tls_, *provider_tls_, pool_, *scanner_, tally_, *catalogue, *pack, nullptr,
         std::move(start.redaction_key), std::move(start.credential_key), hex(view((*pack)->digest())), start.body_bytes_max,
@@ -214,8 +218,8 @@ class Worker {
 int run_worker(const WorkerDescriptors& descriptors) {
   log::open("egresswarden-worker", "info");
   // A terminal's Ctrl-C and a service manager's stop reach the whole group; the supervisor says when a worker drains.
-  // splice(2) has no flag against SIGPIPE.
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
+  // splice(2) has no flag against SIGPIPE, and a file at its limit is an error of the call.
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   if (const auto bound = bind_to_parent(descriptors.supervisor_pid); !bound) {
     log::error("worker: {}", bound.error().detail);
     return 1;

@@ -127,7 +127,7 @@ void ExchangeRecord::decided(const provider::Prompt& prompt, const policy::Verdi
   decision_.set(Field::io_capture, std::string("hash"));
   const Request& request = connection_.request;
   const auto& declared = request.parser.head_complete() ? request.head().content_length : std::nullopt;
-  if (request.parser.complete() && request.fault() == BodyFault::none) {
+  if (request.parser.complete() && request.fault == BodyFault::none) {
     decision_.set(Field::io_req_bytes, static_cast<int64_t>(request.body.size()));
     decision_.set(Field::io_req_hash, hex(view(hmac_sha256(services.credential_key, request.body))));
   } else if (declared) {

@@ -24,7 +24,12 @@ bool same_name(std::string_view a, std::string_view b) {
 
 ReadResult unreadable(Unreadable why, bool usable) { return {ReadEnd::unreadable, why, usable}; }
 
-ReadResult no_room(BodyFault fault) { return {ReadEnd::unreadable, {}, false, fault}; }
+// What was held goes at once: the log may need the very disk to record it.
+ReadResult no_room(Request& request, BodyFault fault) {
+  request.drop_body();
+  request.fault = fault;
+  return {ReadEnd::unreadable, {}, false, fault};
+}
 
 // Why a request must not be read further, known from its head alone.
 std::optional<ReadResult> refuse_head(const http::Head& head, Request& request, uint64_t body_bytes_max) {
@@ -51,7 +56,7 @@ ReadResult decode_body(Request& request, uint64_t body_bytes_max) {
   const auto into = [&request](std::string_view bytes) { return request.decoded.append(bytes); };
   auto result = decoder->decode(request.body, into);
   if (result) result = decoder->finish();
-  if (request.decoded.fault() != BodyFault::none) return no_room(request.decoded.fault());
+  if (request.decoded.fault() != BodyFault::none) return no_room(request, request.decoded.fault());
   if (!result) {
     const bool bomb = result.error().code == http::CodingError::too_large;
     return unreadable(bomb ? Unreadable::expansion_too_large : Unreadable::unknown_coding, true);
@@ -82,12 +87,6 @@ std::string_view Request::query() const {
   return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
 }
 
-BodyFault Request::fault() const {
-  for (const BodyBuffer* buffer : {&raw, &unframed, &decoded})
-    if (buffer->fault() != BodyFault::none) return buffer->fault();
-  return BodyFault::none;
-}
-
 void Request::drop_body() {
   raw.clear();
   unframed.clear();
@@ -99,6 +98,7 @@ void Request::reset() {
   parser.reset();
   drop_body();
   coding = http::Coding::identity;
+  fault = BodyFault::none;
 }
 
 std::string_view reason(const ReadResult& result) {
@@ -116,7 +116,7 @@ std::string content_type(const http::Head& head) {
 
 asio::awaitable<ReadResult> read_request(ClientLeg& client, Request& request, uint64_t body_bytes_max) {
   request.reset();
-  if (!request.raw.append(client.ahead)) co_return no_room(request.raw.fault());
+  if (!request.raw.append(client.ahead)) co_return no_room(request, request.raw.fault());
   client.ahead = {};
   size_t parsed = 0;
   bool head_seen = false;
@@ -138,7 +138,7 @@ asio::awaitable<ReadResult> read_request(ClientLeg& client, Request& request, ui
         }
         if (request.head().content_length) request.raw.expect(parsed + *request.head().content_length);
       }
-      if (request.unframed.fault() != BodyFault::none) co_return no_room(request.unframed.fault());
+      if (request.unframed.fault() != BodyFault::none) co_return no_room(request, request.unframed.fault());
       if (request.unframed.size() > body_bytes_max || request.raw.size() > raw_bytes_max(body_bytes_max)) co_return unreadable(Unreadable::body_too_large, false);
       if (*taken == 0) break;
     }
@@ -146,10 +146,10 @@ asio::awaitable<ReadResult> read_request(ClientLeg& client, Request& request, ui
 
     const bool nothing_yet = request.raw.size() == 0;
     const std::span<char> room = room_for_more(request);
-    if (room.empty()) co_return no_room(request.raw.fault());
+    if (room.empty()) co_return no_room(request, request.raw.fault());
     const auto size = co_await client.stream.read_some(room);
     if (!size || *size == 0) co_return ReadResult{nothing_yet ? ReadEnd::closed : ReadEnd::broken, {}, false};
-    if (!request.raw.filled(*size)) co_return no_room(request.raw.fault());
+    if (!request.raw.filled(*size)) co_return no_room(request, request.raw.fault());
   }
   client.ahead.assign(request.raw.view().substr(parsed));  // usually nothing
   request.raw.truncate(parsed);

@@ -25,12 +25,11 @@ struct Request {
   BodyBuffer decoded;     // body of a coded request
   std::string_view body;  // views one of the three
   http::Coding coding = http::Coding::identity;
+  BodyFault fault = BodyFault::none;  // there was no room for the body, and what was held of it is dropped
 
   [[nodiscard]] const http::Head& head() const { return parser.head(); }
   [[nodiscard]] std::string_view path() const;   // of the target, without the query
   [[nodiscard]] std::string_view query() const;  // without '?'
-  // The first step that found no room for the body, which is then not whole.
-  [[nodiscard]] BodyFault fault() const;
   void drop_body();  // nobody looks at it any more; the head stays
   void reset();
 };
