@@ -19,6 +19,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr size_t kSegmentsKept = 1024;  // by an idle connection, of memory for them
+
 // Times one stage into the tally when it goes out of scope or is told to.
 class StageClock {
  public:
@@ -47,6 +49,16 @@ asio::awaitable<ReadResult> next_request(Connection& connection) {
     if (!woken || services.draining) co_return ReadResult{};
   }
   co_return co_await read_request(connection.client, connection.request, services.body_bytes_max);
+}
+
+// From here on only the body's bytes are needed. What was made of them to judge them can be many times as large, and the wait for
+// the log, the provider and the next request is long.
+void forget(Connection& connection, std::expected<provider::Prompt, Unread>& prompt, Decided& decided) {
+  if (prompt && !prompt->tools.empty()) connection.facts.set("request.tools", policy::Absent{});
+  if (prompt) *prompt = {};
+  if (connection.segments.capacity() > kSegmentsKept) connection.segments = {};
+  if (connection.row_of.capacity() > kSegmentsKept) connection.row_of = {};
+  decided.edits = {};
 }
 
 }  // namespace
@@ -92,6 +104,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
   }
   clock.done(Stage::decide);
   record.decided(known, decided.verdict, decided.edits, clock.total_us());
+  forget(connection, prompt, decided);
 
   const RecordResult recorded = co_await services.supervisor.record(connection.grant.flow, record.decision());
   clock.done(Stage::record);

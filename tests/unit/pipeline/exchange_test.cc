@@ -169,5 +169,16 @@ TEST_F(ExchangeTest, WithoutAFreeFileTheAnswerIsTheSame) {
   EXPECT_THAT(ask(prompt(20'000)), StartsWith("HTTP/1.1 200 "));
 }
 
+// Of little more than a megabyte, which would cost fifty times as much: the request's own fault, so 400.
+TEST_F(ExchangeTest, ABodyOfTooManyValuesIsNotEvaluated) {
+  open({.bytes_max = 16 * kMiB});
+  std::string body = R"({"model":"m","messages":[],"input":[0)";
+  for (size_t i = 0; i < (1 << 19); ++i) body += ",0";
+  const std::string answer = ask(body + "]}");
+  EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 400 "), HasSubstr("not_evaluated"), HasSubstr("unreadable:too_many_values")));
+  EXPECT_EQ(text(worker_->supervisor.decisions.back(), Field::dec_reason), "unreadable:too_many_values");
+  EXPECT_TRUE(worker_->provider.bodies.empty());
+}
+
 }  // namespace
 }  // namespace warden::pipeline
