@@ -70,7 +70,8 @@ struct AgentConfig {
     std::optional<CollectorLink> collector;
   } audit;
   uint64_t body_bytes_max = uint64_t{32} << 20;
-  uint64_t spool_bodies_over_bytes = uint64_t{1} << 20;
+  uint64_t bodies_bytes_max = uint64_t{256} << 20;         // of one worker
+  uint64_t spool_bodies_over_bytes = uint64_t{1} << 20;    // 0: off
   std::string provider_roots;                                                   // empty: the system's
   uint32_t workers = 0;                                                         // 0: auto, one per processor
   std::optional<Endpoint> metrics_listen = Endpoint::parse("127.0.0.1", 9466);  // nullopt: off

@@ -27,9 +27,11 @@ void keep_memory() {
   ::mallopt(M_TOP_PAD, 1 << 20);
 }
 
-// argv of a worker: --worker SUPERVISOR_PID HAS_V6. Not an interface for people.
+// argv of a worker: --worker SUPERVISOR_PID HAS_V6 SPOOL_FILES. Not an interface for people.
 int be_worker(char** argv) {
-  return warden::app::run_worker({3, 4, std::strcmp(argv[3], "1") == 0 ? 5 : -1, std::atoi(argv[2])});
+  warden::app::WorkerDescriptors given{3, 4, std::strcmp(argv[3], "1") == 0 ? 5 : -1, std::atoi(argv[2])};
+  for (int file = 0; file < std::atoi(argv[4]); ++file) given.spool_files.push_back(6 + file);
+  return warden::app::run_worker(given);
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ int main(int argc, char** argv) {
   // A reader that left is an error of one write, not the end of the agent; workers inherit it.
   std::signal(SIGPIPE, SIG_IGN);
   keep_memory();
-  if (argc == 4 && std::strcmp(argv[1], "--worker") == 0) return be_worker(argv);
+  if (argc == 5 && std::strcmp(argv[1], "--worker") == 0) return be_worker(argv);
   CLI::App app{"Egresswarden host agent: attributes, inspects and records LLM traffic of this host"};
   std::string path = "/etc/egresswarden/agent.yaml";
   bool check = false;

@@ -147,10 +147,12 @@ struct Start {
   std::string redaction_key;   // per-host secret of token hashes
   std::string credential_key;  // per-host secret of credential fingerprints
   uint64_t body_bytes_max = 0;
+  uint64_t bodies_bytes_max = 0;        // of all bodies in flight of this worker
+  uint64_t spool_bodies_over_bytes = 0;  // 0: none goes to a file
   std::string log_level;
   void fields(auto&& field) {
     field(endpoints), field(policy), field(anchors_pem), field(redaction_key), field(credential_key);
-    field(body_bytes_max), field(log_level);
+    field(body_bytes_max), field(bodies_bytes_max), field(spool_bodies_over_bytes), field(log_level);
   }
 };
 

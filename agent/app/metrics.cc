@@ -53,8 +53,9 @@ constexpr std::array kCounters = {
 };
 
 // Series that stand at zero rather than being absent, so that a dashboard can tell "none" from "not there".
-constexpr std::array<std::string_view, 19> kFromTheStart = {
+constexpr std::array<std::string_view, 21> kFromTheStart = {
     "connections_total|proxied",       "connections_total|spliced",         "connections_total|refused",
+    "not_evaluated_total|unreadable:body_budget", "not_evaluated_total|unreadable:body_spool",
     "not_evaluated_total|request_incomplete", "unresolved_identity_total",  "kernel_events_dropped_total",
     "audit_records_total|decision",    "audit_records_total|outcome",       "audit_records_total|flow",
     "tls_handshakes_total|client|ok",  "tls_handshakes_total|client|failed", "tls_handshakes_total|client|untrusted",

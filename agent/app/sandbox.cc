@@ -21,12 +21,12 @@
 namespace warden::app {
 namespace {
 
-// What a running worker needs: its sockets, memory, time, and its own end.
+// What a running worker needs: its sockets, the files it was given, memory, time, and its own end.
 constexpr std::array kAllowed = {
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(close), SCMP_SYS(fstat),
     SCMP_SYS(lseek), SCMP_SYS(mremap), SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(brk),
     SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
-    SCMP_SYS(fcntl), SCMP_SYS(pipe2), SCMP_SYS(splice), SCMP_SYS(dup),
+    SCMP_SYS(pwrite64), SCMP_SYS(ftruncate), SCMP_SYS(fcntl), SCMP_SYS(pipe2), SCMP_SYS(splice), SCMP_SYS(dup),
     SCMP_SYS(connect), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(sendto), SCMP_SYS(recvfrom),
     SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), SCMP_SYS(shutdown), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
     SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(epoll_wait),
@@ -93,6 +93,11 @@ Result<void, SandboxError> enter_sandbox() {
   if (const int error = ::seccomp_load(filter.get()); error != 0)
     return fail(SandboxError::seccomp, std::strerror(-error));
   return {};
+}
+
+void bound_file_size(uint64_t bytes) {
+  const rlimit limit{bytes, bytes};
+  ::setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 }  // namespace warden::app

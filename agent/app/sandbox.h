@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 #include "agent/base/result.h"
 
 namespace warden::app {
@@ -16,6 +18,9 @@ bool drop_privileges(uid_t uid, gid_t gid);
 
 // After exec: die with the supervisor. Refuses when it is already gone.
 Result<void, SandboxError> bind_to_parent(pid_t supervisor);
+
+// A worker gone astray must not fill the disk by the files it holds: none may grow beyond this.
+void bound_file_size(uint64_t bytes);
 
 // For the rest of the process's life.
 Result<void, SandboxError> enter_sandbox();

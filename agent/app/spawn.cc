@@ -10,31 +10,31 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <vector>
 
 #include "agent/app/sandbox.h"
+#include "agent/app/spool_files.h"
 #include "agent/base/file.h"
 
 namespace warden::app {
 namespace {
 
-// Descriptor numbers in the worker.
-constexpr int kLinkFd = 3;  // then the listeners: 4 for IPv4, 5 for IPv6
-constexpr int kListenerV6Fd = 5;
-constexpr int kFirstFree = 16;
+// Descriptor numbers in the worker, one after the other: the link, the listeners for IPv4 and IPv6, the spool files.
+constexpr int kLinkFd = 3;
+constexpr int kFirstFree = kLinkFd + 3 + static_cast<int>(kSpoolFilesMax);
 
 std::unexpected<Error<SpawnError>> failed(SpawnError code, const std::string& what) {
   return fail(code, what + ": " + std::strerror(errno));
 }
 
 // Runs between fork and exec: async-signal-safe calls only. `fds` stand above the target numbers, so dup2 clobbers none.
-[[noreturn]] void become_worker(const WorkerAccount& account, int cgroup_procs, const std::array<int, 3>& fds,
+[[noreturn]] void become_worker(const WorkerAccount& account, int cgroup_procs, std::span<const int> fds,
                                 char* const argv[], char* const envp[]) {
   const bool moved = ::write(cgroup_procs, "0", 1) == 1;
+  // Where one is absent, its number may be anything the supervisor has open.
+  ::close_range(kLinkFd, ~0U, CLOSE_RANGE_CLOEXEC);
   for (size_t i = 0; i < fds.size(); ++i)
     if (fds[i] >= 0) ::dup2(fds[i], kLinkFd + static_cast<int>(i));
-  // Without an IPv6 listener its number may be anything the supervisor has open.
-  const int used = fds[2] >= 0 ? kListenerV6Fd : kLinkFd + 1;
-  ::close_range(static_cast<unsigned>(used) + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -46,7 +46,7 @@ std::unexpected<Error<SpawnError>> failed(SpawnError code, const std::string& wh
 }  // namespace
 
 Result<Spawned, SpawnError> spawn_worker(const WorkerAccount& account, const std::string& cgroup,
-                                         intercept::ListenerPair listeners) {
+                                         intercept::ListenerPair listeners, std::span<const Fd> spool_files) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return failed(SpawnError::no_socket, "socketpair");
   Fd ours(ends[0]);
@@ -55,15 +55,17 @@ Result<Spawned, SpawnError> spawn_worker(const WorkerAccount& account, const std
   const Fd procs(::open((cgroup + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
   if (!procs) return failed(SpawnError::no_cgroup, cgroup);
 
-  std::array<int, 3> fds = {theirs.get(), listeners.v4.get(), listeners.v6.get()};
-  std::array<Fd, 3> raised;
-  for (size_t i = 0; i < fds.size(); ++i)
-    if (fds[i] >= 0) raised[i].reset(fds[i] = ::fcntl(fds[i], F_DUPFD_CLOEXEC, kFirstFree));
+  std::vector<int> fds = {theirs.get(), listeners.v4.get(), listeners.v6.get()};
+  for (const Fd& file : spool_files) fds.push_back(file.get());
+  std::vector<Fd> raised;
+  for (int& fd : fds)
+    if (fd >= 0) fd = raised.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, kFirstFree)).get();
 
   std::string supervisor = std::to_string(::getpid());
   std::string has_v6 = listeners.v6 ? "1" : "0";
-  std::array<char*, 5> argv = {const_cast<char*>("egresswardend"), const_cast<char*>("--worker"), supervisor.data(),
-                               has_v6.data(), nullptr};
+  std::string files = std::to_string(spool_files.size());
+  std::array<char*, 6> argv = {const_cast<char*>("egresswardend"), const_cast<char*>("--worker"), supervisor.data(),
+                               has_v6.data(), files.data(), nullptr};
   std::array<char*, 2> envp = {const_cast<char*>("LANG=C.UTF-8"), nullptr};
   const pid_t pid = ::fork();
   if (pid < 0) return failed(SpawnError::no_process, "fork");

@@ -26,6 +26,7 @@
 #include "agent/app/host_keys.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
+#include "agent/app/spool_files.h"
 #include "agent/base/clock.h"
 #include "agent/base/digest.h"
 #include "agent/base/log.h"
@@ -73,8 +74,7 @@ class Control final : public Supervisor {
     beat();
     every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { recorder_->note(heartbeat(report())); });
     every(resolve_timer_, kResolveEvery, [this] { destinations_->resolve_in_background(); });
-    log::info("guarding {}; {} workers, policy {} {}", guarded_, config_.workers, policy::bundle_name(*policy_.program),
-              policy::version(*policy_.program));
+    log::info("guarding {}; {} workers, policy {} {}", guarded_, config_.workers, policy::bundle_name(*policy_.program), policy::version(*policy_.program));
     io_.run();
     return 0;
   }
@@ -203,8 +203,8 @@ class Control final : public Supervisor {
     auto account = worker_account(config_);
     if (!account) return refuse(StartError::workers, account.error().detail);
     if (config_.workers == 0) config_.workers = std::max(1u, std::thread::hardware_concurrency());
-    workers_ = std::make_unique<Workers>(
-        io_, *desk_, Workers::Setup{config_.workers, *account, workers_cgroup_, 0});
+    workers_ = std::make_unique<Workers>(io_, *desk_, Workers::Setup{config_.workers, *account, workers_cgroup_, 0, config_.state_dir,
+                                   spool_files_wanted(config_.bodies_bytes_max, config_.spool_bodies_over_bytes)});
     Start start;
     for (const EndpointConfig& e : config_.intercept.endpoints)
       start.endpoints.push_back({e.provider.empty() ? e.host : e.provider, e.host, e.dialect, {}, e.port, e.tls});
@@ -219,6 +219,8 @@ class Control final : public Supervisor {
     start.redaction_key = std::move(*redaction);
     start.credential_key = std::move(*credential);
     start.body_bytes_max = config_.body_bytes_max;
+    start.bodies_bytes_max = config_.bodies_bytes_max;
+    start.spool_bodies_over_bytes = config_.spool_bodies_over_bytes;
     start.log_level = config_.log_level;
     if (auto started = workers_->start(std::move(start)); !started)
       return refuse(StartError::workers, started.error().detail);
@@ -309,13 +311,12 @@ class Control final : public Supervisor {
   }
 
   void record_policy() {
-    const std::string result = "loaded";
     audit::Draft draft(audit::Kind::policy_load);
     draft.set(Field::pol_bundle, hex(view(policy::digest(*policy_.program))));
     draft.set(Field::pol_ver, std::string(policy::version(*policy_.program)));
     if (!policy::signer(*policy_.program).empty()) draft.set(Field::pol_signer, std::string(policy::signer(*policy_.program)));
-    draft.set(Field::pol_result, result);
-    metrics_.count("policy_loads_total|" + result);
+    draft.set(Field::pol_result, std::string("loaded"));
+    metrics_.count("policy_loads_total|loaded");
     recorder_->note(std::move(draft));
   }
 

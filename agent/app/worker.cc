@@ -89,10 +89,15 @@ class Worker {
     provider_tls_ = std::move(*provider_tls);
     scanner_ = std::make_unique<classify::Scanner>(*pack);
     client_tls_.set_alpn({"http/1.1"});
+    std::vector<Fd> files;
+    for (const int fd : descriptors_.spool_files) files.emplace_back(fd);
+    bodies_ = std::make_unique<pipeline::Bodies>(
+        pipeline::Bodies::Limits{start.bodies_bytes_max, start.spool_bodies_over_bytes}, std::move(files));
+    bound_file_size(start.bodies_bytes_max);
     services_ = std::make_unique<pipeline::Services>(pipeline::Services{
         remote_, client_tls_, *provider_tls_, pool_, *scanner_, tally_, *catalogue, *pack, nullptr,
         std::move(start.redaction_key), HmacSha256(start.credential_key), hex(view((*pack)->digest())), start.body_bytes_max,
-        false});
+        *bodies_, false});
     if (!load_policy(start.policy)) return false;
     // Everything that needs a file or a thread exists by now; from here on nothing can be opened.
     if (const auto confined = enter_sandbox(); !confined) {
@@ -190,6 +195,7 @@ class Worker {
   }
 
   WorkerDescriptors descriptors_;
+  std::unique_ptr<pipeline::Bodies> bodies_;  // outlives the connections that the loop holds
   asio::io_context io_{1};
   tls::ClientContext client_tls_;
   std::unique_ptr<tls::ProviderContext> provider_tls_;
@@ -212,8 +218,8 @@ class Worker {
 int run_worker(const WorkerDescriptors& descriptors) {
   log::open("egresswarden-worker", "info");
   // A terminal's Ctrl-C and a service manager's stop reach the whole group; the supervisor says when a worker drains.
-  // splice(2) has no flag against SIGPIPE.
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
+  // splice(2) has no flag against SIGPIPE, and a file at its limit is an error of the call.
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   if (const auto bound = bind_to_parent(descriptors.supervisor_pid); !bound) {
     log::error("worker: {}", bound.error().detail);
     return 1;

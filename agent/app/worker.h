@@ -3,6 +3,8 @@
 // its link to the supervisor as descriptors and everything else by message; it can open nothing once it serves.
 #pragma once
 
+#include <vector>
+
 namespace warden::app {
 
 struct WorkerDescriptors {
@@ -10,6 +12,7 @@ struct WorkerDescriptors {
   int listener_v4 = -1;
   int listener_v6 = -1;  // -1: none
   int supervisor_pid = 0;
+  std::vector<int> spool_files = {};  // empty, for large bodies
 };
 
 // The process's whole life; returns its exit status.

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "agent/app/spool_files.h"
 #include "agent/base/log.h"
 
 namespace warden::app {
@@ -33,7 +34,8 @@ Result<void, SpawnError> Workers::spawn() {
   setup_.port = listeners->port;
   if (!port_hold_.holds() && !port_hold_.take(setup_.port, static_cast<bool>(listeners->v6)))
     return fail(SpawnError::no_socket, "port " + std::to_string(setup_.port) + " cannot be kept: " + std::strerror(errno));
-  auto spawned = spawn_worker(setup_.account, setup_.cgroup, std::move(*listeners));
+  const std::vector<Fd> files = open_spool_files(setup_.spool_dir, setup_.spool_files);
+  auto spawned = spawn_worker(setup_.account, setup_.cgroup, std::move(*listeners), files);
   if (!spawned) return std::unexpected(spawned.error());
   const uint64_t number = next_worker_++;
   One& one = workers_[number];

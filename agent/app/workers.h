@@ -41,6 +41,8 @@ class Workers {
     WorkerAccount account;
     std::string cgroup;
     uint16_t port = 0;  // of the listeners; set by the first
+    std::string spool_dir;
+    size_t spool_files = 0;  // of each worker
   };
   Workers(boost::asio::io_context& io, WorkerDesk& desk, Setup setup) : io_(io), desk_(desk), setup_(std::move(setup)) {}
 

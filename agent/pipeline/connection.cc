@@ -75,11 +75,10 @@ Chosen choose(Connection& connection, const intercept::Opening& opening) {
 asio::awaitable<void> splice_through(Connection& connection, std::string_view seen) {
   Services& services = connection.services;
   services.tally.count("connections_total|spliced");
-  auto executor = connection.client.stream.socket().get_executor();
-  auto socket = co_await forward::dial(executor, connection.grant.original, kSpliceDialTimeoutMs);
-  if (!socket) co_return;
+  tcp::socket socket(connection.client.stream.socket().get_executor());
+  if (!co_await forward::dial(socket, connection.grant.original, kSpliceDialTimeoutMs)) co_return;
   tcp::socket client = std::move(connection.client.stream.socket());
-  co_await forward::splice(std::move(client), std::move(*socket), seen);
+  co_await forward::splice(std::move(client), std::move(socket), seen);
 }
 
 // TLS towards the application. False: it did not come about, and that has been recorded.
@@ -175,7 +174,7 @@ asio::awaitable<void> serve(Services& services, tcp::socket socket) {
                         .facts = {},
                         .provider = {},
                         .provider_key = {},
-                        .request = {},
+                        .request = Request(services.bodies),
                         .segments = {},
                         .row_of = {}};
   co_await serve_flow(connection);

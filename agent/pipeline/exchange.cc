@@ -19,6 +19,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr size_t kSegmentsKept = 1024;  // by an idle connection, of memory for them
+
 // Times one stage into the tally when it goes out of scope or is told to.
 class StageClock {
  public:
@@ -39,6 +41,7 @@ class StageClock {
 // Waits for the next request without a buffer, as most connections do most of the time, and then reads it.
 asio::awaitable<ReadResult> next_request(Connection& connection) {
   Services& services = connection.services;
+  connection.request.reset();
   if (connection.client.ahead.empty() && !connection.client.stream.has_buffered()) {
     services.idle.insert(&connection);
     const auto woken = co_await connection.client.stream.wait_readable();
@@ -46,6 +49,16 @@ asio::awaitable<ReadResult> next_request(Connection& connection) {
     if (!woken || services.draining) co_return ReadResult{};
   }
   co_return co_await read_request(connection.client, connection.request, services.body_bytes_max);
+}
+
+// From here on only the body's bytes are needed. What was made of them to judge them can be many times as large, and the wait for
+// the log, the provider and the next request is long.
+void forget(Connection& connection, std::expected<provider::Prompt, Unread>& prompt, Decided& decided) {
+  if (prompt && !prompt->tools.empty()) connection.facts.set("request.tools", policy::Absent{});
+  if (prompt) *prompt = {};
+  if (connection.segments.capacity() > kSegmentsKept) connection.segments = {};
+  if (connection.row_of.capacity() > kSegmentsKept) connection.row_of = {};
+  decided.edits = {};
 }
 
 }  // namespace
@@ -65,9 +78,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
   StageClock clock(services.tally);
 
   std::expected<provider::Prompt, Unread> prompt =
-      read.end == ReadEnd::complete    ? read_prompt(connection)
-      : read.end == ReadEnd::malformed ? std::unexpected(Unread{"malformed_http"})
-                                       : std::unexpected(Unread{std::string(provider::name(read.why))});
+      read.end == ReadEnd::complete ? read_prompt(connection) : std::unexpected(Unread{std::string(reason(read))});
   const provider::Prompt empty;
   const provider::Prompt& known = prompt ? *prompt : empty;
   request_facts(*connection.service, known, request.body.size(), connection.facts);
@@ -93,6 +104,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
   }
   clock.done(Stage::decide);
   record.decided(known, decided.verdict, decided.edits, clock.total_us());
+  forget(connection, prompt, decided);
 
   const RecordResult recorded = co_await services.supervisor.record(connection.grant.flow, record.decision());
   clock.done(Stage::record);
@@ -110,17 +122,21 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
     co_return usable ? ExchangeEnd::next : ExchangeEnd::over;
   }
 
-  const Sendable sendable(request, !decided.edits.empty(), decided.edited_body);
+  Sendable sendable(request, decided.edited_body);
   const auto reached = co_await reach_provider(connection, record.credential().fingerprint);
   clock.done(Stage::connect);
   clock.total();
+  if (!reached && reached.error().code == tls::StreamError::cancelled) {
+    services.supervisor.outcome(connection.grant.flow, record.left());
+    co_return ExchangeEnd::cut;
+  }
   if (!reached) {
     co_await refuse(connection, provider_refusal(reached.error(), record.req()), true);
     services.supervisor.outcome(connection.grant.flow, record.failed(reached.error()));
     co_return ExchangeEnd::over;
   }
   const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
-  const Answer answer = co_await relay(connection.client.stream, *connection.provider, request, sendable.outgoing, dialect);
+  const Answer answer = co_await relay(connection.client.stream, *connection.provider, sendable, dialect);
   services.supervisor.outcome(connection.grant.flow, record.answered(answer));
   keep_or_drop_provider(connection, answer.provider_reusable);
   if (answer.end == AnswerEnd::provider_error && answer.received_bytes == 0) {

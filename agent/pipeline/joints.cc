@@ -269,24 +269,20 @@ bool names_host(const http::Head& head, std::string_view host, uint16_t port) {
   return same_name(named, host);
 }
 
-std::string apply_edits(std::string_view body, std::span<const classify::Segment> segments,
-                        std::span<const classify::Edit> edits) {
+bool apply_edits(std::string_view body, std::span<const classify::Segment> segments,
+                 std::span<const classify::Edit> edits, const http::Sink& sink) {
   // Edits come by segment; on the wire they must be in order of place.
   std::vector<std::pair<size_t, const classify::Edit*>> placed;
   placed.reserve(edits.size());
   for (const classify::Edit& edit : edits)
     placed.emplace_back(static_cast<size_t>(segments[edit.segment].raw.data() - body.data()) + edit.begin, &edit);
   std::ranges::sort(placed, {}, &std::pair<size_t, const classify::Edit*>::first);
-  std::string out;
-  out.reserve(body.size() + edits.size() * 16);
   size_t at = 0;
   for (const auto& [begin, edit] : placed) {
-    out += body.substr(at, begin - at);
-    out += edit->replacement;
+    if (!sink(body.substr(at, begin - at)) || !sink(edit->replacement)) return false;
     at = begin + (edit->end - edit->begin);
   }
-  out += body.substr(at);
-  return out;
+  return sink(body.substr(at));
 }
 
 std::string edited_head(const http::Head& head, size_t body_bytes) {

@@ -15,6 +15,7 @@
 #include "policy/classify/segment.h"
 #include "policy/decide/facts.h"
 #include "policy/decide/verdict.h"
+#include "tlsproxy/http/coding.h"
 #include "tlsproxy/http/parser.h"
 #include "tlsproxy/provider/catalogue.h"
 #include "tlsproxy/provider/prompt.h"
@@ -50,9 +51,9 @@ Credential credential(const http::Head& head, const provider::Service& service, 
 // A Host field (or absolute target) that names the service the connection is for, as it must on a terminated connection.
 bool names_host(const http::Head& head, std::string_view host, uint16_t port);
 
-// The body with the edits made: segments point into `body`.
-std::string apply_edits(std::string_view body, std::span<const classify::Segment> segments,
-                        std::span<const classify::Edit> edits);
+// The body with the edits made, in spans: segments point into `body`. False: the sink took no more.
+bool apply_edits(std::string_view body, std::span<const classify::Segment> segments,
+                 std::span<const classify::Edit> edits, const http::Sink& sink);
 // The request's head with the body's new length; everything else byte for byte.
 std::string edited_head(const http::Head& head, size_t body_bytes);
 

@@ -8,11 +8,35 @@
 namespace warden::pipeline {
 namespace {
 
+constexpr size_t kTokenBytes = 16;  // about what an edit adds
+
 // On plain HTTP applications also name the address itself.
 bool names_service(const http::Head& head, const Connection& connection) {
   const Endpoint& original = connection.grant.original;
   return names_host(head, connection.host, original.port) ||
          (!connection.service->tls && names_host(head, original.ip(), original.port));
+}
+
+// Into `out`, in the coding that the request came in.
+BodyFault edit_body(const Connection& connection, std::span<const classify::Edit> edits, BodyBuffer& out) {
+  const Request& request = connection.request;
+  const auto into = [](BodyBuffer& buffer) {
+    return [&buffer](std::string_view bytes) { return buffer.append(bytes); };
+  };
+  BodyBuffer plain(connection.services.bodies);
+  BodyBuffer& first = request.coding == http::Coding::identity ? out : plain;
+  first.expect(request.body.size() + edits.size() * kTokenBytes);
+  if (!apply_edits(request.body, connection.segments, edits, into(first))) return first.fault();
+  if (request.coding != http::Coding::identity) (void)http::encode(request.coding, plain.view(), into(out));
+  return out.fault();
+}
+
+// Policy may let pass what cannot be read; what it wants edited never goes as it is.
+Decided no_room_to_edit(const Connection& connection, BodyFault fault) {
+  Decided decided;
+  decided.verdict = policy::decide_unreadable(*connection.services.policy, connection.facts, name(fault));
+  decided.verdict.action = policy::Action::block;
+  return decided;
 }
 
 }  // namespace
@@ -49,8 +73,11 @@ Decided judge(Connection& connection, const classify::Report& report) {
     decided.verdict.reason = "not_editable";
     return decided;
   }
+  BodyBuffer edited(connection.services.bodies);
+  if (const BodyFault fault = edit_body(connection, *edits, edited); fault != BodyFault::none)
+    return no_room_to_edit(connection, fault);
   decided.edits = std::move(*edits);
-  decided.edited_body = apply_edits(connection.request.body, connection.segments, decided.edits);
+  decided.edited_body = std::move(edited);
   return decided;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ std::expected<provider::Prompt, Unread> read_prompt(const Connection& connection
 struct Decided {
   policy::Verdict verdict;
   std::vector<classify::Edit> edits;
-  std::string edited_body;
+  std::optional<BodyBuffer> edited_body;  // as it is to be sent, in the coding that it came in
 };
 
 // Where policy says redact but the text may not be edited, the answer is block.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/pipeline/provider_leg.h"
 
+#include "agent/pipeline/hangup_watch.h"
 #include "tlsproxy/forward/connector.h"
 
 namespace warden::pipeline {
@@ -19,6 +20,37 @@ std::string pool_key(const Connection& connection, std::string_view credential_f
   return key;
 }
 
+// The provider leg speaks HTTP/1.1 because the client leg does; what the client did not offer is not offered on.
+tls::Async<void> secure(Connection& connection, tls::Stream& leg) {
+  static const std::vector<std::string> kAlpn = {"http/1.1"};
+  static const std::vector<std::string> kNone;
+  const bool offered = !connection.client.stream.alpn().empty();
+  auto secured = co_await leg.connect_tls(connection.services.provider_tls, connection.host, offered ? kAlpn : kNone);
+  connection.services.tally.count(secured ? "tls_handshakes_total|provider|ok" : "tls_handshakes_total|provider|failed");
+  co_return secured;
+}
+
+tls::Async<tls::Stream> open_leg(Connection& connection) {
+  tls::Stream::Socket& application = connection.client.stream.socket();
+  tls::Stream::Socket socket(application.get_executor());
+  std::optional<tls::Stream> leg;
+  bool left = false;
+  const HangupWatch watch(application, [&] {
+    left = true;
+    if (leg) return leg->close();
+    boost::system::error_code ignored;
+    socket.close(ignored);
+  });
+  auto reached = co_await forward::dial(socket, connection.grant.original, kDialTimeoutMs);
+  if (reached) {
+    leg.emplace(std::move(socket));
+    if (connection.service->tls) reached = co_await secure(connection, *leg);
+  }
+  if (left) co_return fail(tls::StreamError::cancelled, "the application left");
+  if (!reached) co_return std::unexpected(std::move(reached.error()));
+  co_return std::move(*leg);
+}
+
 }  // namespace
 
 tls::Async<void> reach_provider(Connection& connection, std::string_view credential_fingerprint) {
@@ -31,22 +63,9 @@ tls::Async<void> reach_provider(Connection& connection, std::string_view credent
   connection.provider = connection.services.pool.take(connection.provider_key);
   if (connection.provider) co_return Result<void, tls::StreamError>{};
 
-  Tally& tally = connection.services.tally;
-  auto executor = connection.client.stream.socket().get_executor();
-  auto socket = co_await forward::dial(executor, connection.grant.original, kDialTimeoutMs);
-  if (!socket) co_return std::unexpected(std::move(socket.error()));
-  tls::Stream stream(std::move(*socket));
-  if (connection.service->tls) {
-    // The provider leg speaks HTTP/1.1 because the client leg does; what the client did not offer is not offered on.
-    static const std::vector<std::string> kAlpn = {"http/1.1"};
-    static const std::vector<std::string> kNone;
-    const bool offered = !connection.client.stream.alpn().empty();
-    const auto secured =
-        co_await stream.connect_tls(connection.services.provider_tls, connection.host, offered ? kAlpn : kNone);
-    tally.count(secured ? "tls_handshakes_total|provider|ok" : "tls_handshakes_total|provider|failed");
-    if (!secured) co_return std::unexpected(secured.error());
-  }
-  connection.provider = std::move(stream);
+  auto opened = co_await open_leg(connection);
+  if (!opened) co_return std::unexpected(std::move(opened.error()));
+  connection.provider = std::move(*opened);
   co_return Result<void, tls::StreamError>{};
 }
 

@@ -9,6 +9,7 @@
 
 namespace warden::pipeline {
 
+// Given up when the application leaves meanwhile: then, and only then, the error is `cancelled`.
 tls::Async<void> reach_provider(Connection& connection, std::string_view credential_fingerprint);
 void keep_or_drop_provider(Connection& connection, bool reusable);
 // The client's connection is over: its provider leg goes to the pool.

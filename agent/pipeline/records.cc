@@ -127,7 +127,7 @@ void ExchangeRecord::decided(const provider::Prompt& prompt, const policy::Verdi
   decision_.set(Field::io_capture, std::string("hash"));
   const Request& request = connection_.request;
   const auto& declared = request.parser.head_complete() ? request.head().content_length : std::nullopt;
-  if (request.parser.complete()) {
+  if (request.parser.complete() && request.fault == BodyFault::none) {
     decision_.set(Field::io_req_bytes, static_cast<int64_t>(request.body.size()));
     decision_.set(Field::io_req_hash, hex(view(services.digest_key.of(request.body))));
   } else if (declared) {
@@ -162,6 +162,12 @@ audit::Draft ExchangeRecord::failed(const Error<tls::StreamError>& error) const 
   audit::Draft draft = outcome("provider_error");
   draft.set(Field::out_status, int64_t{502});
   draft.set(Field::out_error, clipped(error.detail));
+  draft.set(Field::io_sent_bytes, int64_t{0});
+  return draft;
+}
+
+audit::Draft ExchangeRecord::left() const {
+  audit::Draft draft = outcome(name(AnswerEnd::client_abort));
   draft.set(Field::io_sent_bytes, int64_t{0});
   return draft;
 }

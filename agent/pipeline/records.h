@@ -34,6 +34,7 @@ class ExchangeRecord {
   // Outcome records.
   [[nodiscard]] audit::Draft blocked(int status) const;
   [[nodiscard]] audit::Draft failed(const Error<tls::StreamError>& error) const;
+  [[nodiscard]] audit::Draft left() const;  // the application, before anything was sent
   [[nodiscard]] audit::Draft answered(const Answer& answer) const;
 
   [[nodiscard]] const std::string& req() const { return req_; }

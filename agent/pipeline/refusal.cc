@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/pipeline/refusal.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -24,6 +25,11 @@ std::string_view reason_phrase(int status) {
   }
 }
 
+bool is_own_fault(std::string_view reason) {
+  static constexpr std::array<std::string_view, 4> kOwn = {"classifier_error", "scan_budget", "body_budget", "body_spool"};
+  return std::ranges::any_of(kOwn, [reason](std::string_view word) { return reason.ends_with(word); });
+}
+
 // An application that is still sending would lose our answer to a reset: take what it sends, for a bounded while.
 asio::awaitable<void> linger(tls::Stream& stream) {
   (void)co_await stream.shutdown();
@@ -43,7 +49,7 @@ provider::Refusal policy_refusal(const policy::Verdict& verdict, const std::stri
   provider::Refusal refusal;
   refusal.request_id = req;
   if (verdict.outcome == policy::Outcome::not_evaluated) {
-    refusal.status = verdict.reason.ends_with("classifier_error") || verdict.reason.ends_with("scan_budget") ? 503 : 400;
+    refusal.status = is_own_fault(verdict.reason) ? 503 : 400;
     refusal.code = "not_evaluated";
     refusal.message = "Egresswarden could not evaluate this request (" + verdict.reason + "), so it was not sent.";
   } else if (!verdict.deciding.empty()) {
@@ -78,6 +84,7 @@ asio::awaitable<bool> refuse(Connection& connection, const provider::Refusal& re
   if (dialect == nullptr) dialect = provider::find_dialect("openai");
   const http::Head& request = connection.request.head();
   const bool keep = connection_usable && request.keep_alive && refusal.status < 500;
+  connection.request.drop_body();
   const std::string body = dialect->error_body(refusal);
   std::string head = "HTTP/1.1 " + std::to_string(refusal.status) + " " + std::string(reason_phrase(refusal.status));
   head += "\r\ncontent-type: application/json\r\ncontent-length: " + std::to_string(body.size());

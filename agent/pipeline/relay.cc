@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/pipeline/relay.h"
 
-#include <poll.h>
-
 #include <array>
-#include <boost/asio/steady_timer.hpp>
-#include <chrono>
-#include <functional>
 #include <memory>
 
 #include "agent/base/clock.h"
+#include "agent/pipeline/hangup_watch.h"
 #include "agent/pipeline/joints.h"
 
 namespace warden::pipeline {
@@ -18,58 +14,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr size_t kHeadHeldMax = 64 * 1024;
-constexpr auto kLookAgain = std::chrono::milliseconds(200);
 constexpr uint64_t kUsageBytesMax = 64ull << 20;  // decoded answer bytes looked at for usage
-
-// Calls back once when the application closes its side while an answer is on its way, so that the provider stops working
-// (and billing) for nobody. Data that arrives meanwhile (pipelining, a close_notify) is left alone; since it would wake us
-// again at once, the connection is then looked at from time to time instead.
-class HangupWatch {
- public:
-  HangupWatch(tls::Stream::Socket& socket, std::function<void()> on_hangup)
-      : shared_(std::make_shared<Shared>(socket, std::move(on_hangup))) {
-    wait(shared_);
-  }
-  ~HangupWatch() {
-    if (!shared_->live) return;
-    shared_->live = false;
-    boost::system::error_code ignored;
-    shared_->socket.cancel(ignored);
-    shared_->pause.cancel();
-  }
-  HangupWatch(const HangupWatch&) = delete;
-  HangupWatch& operator=(const HangupWatch&) = delete;
-
- private:
-  struct Shared {
-    Shared(tls::Stream::Socket& s, std::function<void()> act)
-        : socket(s), on_hangup(std::move(act)), pause(s.get_executor()) {}
-    tls::Stream::Socket& socket;  // only touched while live
-    std::function<void()> on_hangup;
-    asio::steady_timer pause;
-    bool live = true;
-  };
-  static void wait(const std::shared_ptr<Shared>& shared) {
-    shared->socket.async_wait(tls::Stream::Socket::wait_read, [shared](boost::system::error_code error) {
-      if (!error) look(shared);
-    });
-  }
-  static void look(const std::shared_ptr<Shared>& shared) {
-    if (!shared->live) return;
-    pollfd state{shared->socket.native_handle(), POLLIN | POLLRDHUP, 0};
-    ::poll(&state, 1, 0);
-    if ((state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) {
-      shared->live = false;
-      return shared->on_hangup();
-    }
-    if ((state.revents & POLLIN) == 0) return wait(shared);
-    shared->pause.expires_after(kLookAgain);
-    shared->pause.async_wait([shared](boost::system::error_code error) {
-      if (!error) look(shared);
-    });
-  }
-  std::shared_ptr<Shared> shared_;
-};
 
 // The reader's copy of the answer: undoes the content coding, feeds the dialect. A fault here costs the usage, nothing else.
 class Tap {
@@ -119,19 +64,19 @@ std::string_view name(AnswerEnd end) {
   return "cut";
 }
 
-Sendable::Sendable(const Request& request, bool edited, const std::string& edited_body) {
-  if (!edited) {
-    outgoing = {request.raw, {}};
-    return;
-  }
-  body = http::encode(request.coding, edited_body);
-  head = edited_head(request.head(), body.size());
-  outgoing = {head, body};
+Sendable::Sendable(Request& request, std::optional<BodyBuffer>& edited_body) : request_(request), edited_(edited_body) {
+  if (edited_) head_ = edited_head(request.head(), edited_->size());
 }
 
-asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const Request& request,
-                              const Outgoing& outgoing, const provider::Dialect* dialect) {
+void Sendable::sent() {
+  request_.drop_body();
+  if (edited_) edited_->release();
+}
+
+asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, Sendable& sendable,
+                              const provider::Dialect* dialect) {
   Answer answer;
+  const Request& request = sendable.request();
   const int64_t begun_us = monotonic_ns() / 1000;
   bool client_gone = false;
   const HangupWatch watch(client.socket(), [&] {
@@ -139,14 +84,15 @@ asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const 
     provider.close();
   });
 
-  const auto sent = co_await provider.write(outgoing.head, outgoing.body);
+  const auto sent = co_await provider.write(sendable.first(), sendable.second());
   const int64_t sent_us = monotonic_ns() / 1000;
   if (!sent) {
     answer.end = client_gone ? AnswerEnd::client_abort : AnswerEnd::provider_error;
     answer.error = in_words(sent.error().code);
     co_return answer;
   }
-  answer.sent_bytes = outgoing.head.size() + outgoing.body.size();
+  answer.sent_bytes = sendable.first().size() + sendable.second().size();
+  sendable.sent();
 
   http::Parser parser(http::Side::response);
   if (request.head().method == "HEAD") parser.expect_no_body();

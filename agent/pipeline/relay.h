@@ -5,6 +5,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,21 +31,26 @@ struct Answer {
   bool client_reusable = false;
 };
 
-struct Outgoing {
-  std::string_view head, body;  // exact bytes to send
-};
-
-// What is to be sent: the application's own bytes, or the edited body in the same coding under a head of its length.
-struct Sendable {
-  Sendable(const Request& request, bool edited, const std::string& edited_body);
+// What is to be sent: the application's own bytes, or the edited body under a head of its length. It holds the body only until
+// it is sent: an answer may stream for many minutes.
+class Sendable {
+ public:
+  Sendable(Request& request, std::optional<BodyBuffer>& edited_body);
   Sendable(const Sendable&) = delete;
   Sendable& operator=(const Sendable&) = delete;
 
-  std::string head, body;
-  Outgoing outgoing;
+  [[nodiscard]] const Request& request() const { return request_; }
+  [[nodiscard]] std::string_view first() const { return edited_ ? std::string_view(head_) : request_.raw.view(); }
+  [[nodiscard]] std::string_view second() const { return edited_ ? edited_->view() : std::string_view(); }
+  void sent();
+
+ private:
+  Request& request_;
+  std::optional<BodyBuffer>& edited_;
+  std::string head_;
 };
 
-boost::asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, const Request& request,
-                                     const Outgoing& outgoing, const provider::Dialect* dialect);
+boost::asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, Sendable& sendable,
+                                     const provider::Dialect* dialect);
 
 }  // namespace warden::pipeline

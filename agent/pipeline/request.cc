@@ -10,15 +10,12 @@ using provider::Unreadable;
 namespace {
 
 constexpr size_t kReadBytes = 16 * 1024;
-constexpr size_t kKeptBytesMax = 256 * 1024;  // of a buffer that an idle connection keeps
+constexpr size_t kReadBytesLeast = 4 * 1024;
+constexpr size_t kReadBytesMost = 256 * 1024;  // where the sender has said that so much is to come
 
 // Chunk framing may be longer than what it frames; what it may cost in memory is bounded all the same.
 constexpr uint64_t raw_bytes_max(uint64_t body_bytes_max) { return body_bytes_max + body_bytes_max / 8 + 128 * 1024; }
 
-void clear(std::string& buffer) {
-  buffer.clear();
-  if (buffer.capacity() > kKeptBytesMax) buffer.shrink_to_fit();
-}
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -26,6 +23,13 @@ bool same_name(std::string_view a, std::string_view b) {
 }
 
 ReadResult unreadable(Unreadable why, bool usable) { return {ReadEnd::unreadable, why, usable}; }
+
+// What was held goes at once: the log may need the very disk to record it.
+ReadResult no_room(Request& request, BodyFault fault) {
+  request.drop_body();
+  request.fault = fault;
+  return {ReadEnd::unreadable, {}, false, fault};
+}
 
 // Why a request must not be read further, known from its head alone.
 std::optional<ReadResult> refuse_head(const http::Head& head, Request& request, uint64_t body_bytes_max) {
@@ -45,20 +49,29 @@ std::optional<ReadResult> refuse_head(const http::Head& head, Request& request, 
 
 // Removes the content coding once the body is whole.
 ReadResult decode_body(Request& request, uint64_t body_bytes_max) {
-  const std::string_view wire =
-      request.head().chunked ? std::string_view(request.unframed)
-                             : std::string_view(request.raw).substr(request.head().raw.size());
-  request.body = wire;
-  if (request.coding == http::Coding::identity || wire.empty()) return {ReadEnd::complete};
+  const bool chunked = request.head().chunked;
+  request.body = chunked ? request.unframed.view() : request.raw.view().substr(request.head().raw.size());
+  if (request.coding == http::Coding::identity || request.body.empty()) return {ReadEnd::complete};
   const auto decoder = http::Decoder::make(request.coding, body_bytes_max);
-  auto result = decoder->decode(wire, request.decoded);
+  const auto into = [&request](std::string_view bytes) { return request.decoded.append(bytes); };
+  auto result = decoder->decode(request.body, into);
   if (result) result = decoder->finish();
+  if (request.decoded.fault() != BodyFault::none) return no_room(request, request.decoded.fault());
   if (!result) {
     const bool bomb = result.error().code == http::CodingError::too_large;
     return unreadable(bomb ? Unreadable::expansion_too_large : Unreadable::unknown_coding, true);
   }
-  request.body = request.decoded;
+  request.body = request.decoded.view();
+  request.unframed.clear();
   return {ReadEnd::complete};
+}
+
+// Where the next bytes go. Of a body of known length no more is read than belongs to it.
+std::span<char> room_for_more(Request& request) {
+  const http::Head* head = request.parser.head_complete() ? &request.head() : nullptr;
+  if (head == nullptr || !head->content_length) return request.raw.room(kReadBytesLeast, kReadBytes);
+  const uint64_t missing = head->raw.size() + *head->content_length - request.raw.size();
+  return request.raw.room(1, static_cast<size_t>(std::min<uint64_t>(missing, kReadBytesMost)));
 }
 
 }  // namespace
@@ -74,13 +87,23 @@ std::string_view Request::query() const {
   return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
 }
 
+void Request::drop_body() {
+  raw.clear();
+  unframed.clear();
+  decoded.clear();
+  body = {};
+}
+
 void Request::reset() {
   parser.reset();
-  clear(raw);
-  clear(unframed);
-  clear(decoded);
-  body = {};
+  drop_body();
   coding = http::Coding::identity;
+  fault = BodyFault::none;
+}
+
+std::string_view reason(const ReadResult& result) {
+  if (result.end == ReadEnd::malformed) return "malformed_http";
+  return result.fault != BodyFault::none ? name(result.fault) : provider::name(result.why);
 }
 
 std::string content_type(const http::Head& head) {
@@ -93,16 +116,17 @@ std::string content_type(const http::Head& head) {
 
 asio::awaitable<ReadResult> read_request(ClientLeg& client, Request& request, uint64_t body_bytes_max) {
   request.reset();
-  request.raw.swap(client.ahead);
+  if (!request.raw.append(client.ahead)) co_return no_room(request, request.raw.fault());
+  client.ahead = {};
   size_t parsed = 0;
   bool head_seen = false;
   const auto on_body = [&](std::string_view span) {
-    if (request.head().chunked) request.unframed += span;
+    if (request.head().chunked) (void)request.unframed.append(span);
   };
   for (;;) {
     // The parser stops after the head once, so that limits and Expect are settled before the body.
     while (parsed < request.raw.size() && !request.parser.complete()) {
-      const auto taken = request.parser.feed(std::string_view(request.raw).substr(parsed), on_body);
+      const auto taken = request.parser.feed(request.raw.view().substr(parsed), on_body);
       if (!taken) co_return ReadResult{ReadEnd::malformed, {}, false};
       parsed += *taken;
       if (!head_seen && request.parser.head_complete()) {
@@ -112,23 +136,23 @@ asio::awaitable<ReadResult> read_request(ClientLeg& client, Request& request, ui
           const auto told = co_await client.stream.write(kContinue);
           if (!told) co_return ReadResult{ReadEnd::broken, {}, false};
         }
-        if (request.head().content_length) request.raw.reserve(parsed + *request.head().content_length);
+        if (request.head().content_length) request.raw.expect(parsed + *request.head().content_length);
       }
+      if (request.unframed.fault() != BodyFault::none) co_return no_room(request, request.unframed.fault());
       if (request.unframed.size() > body_bytes_max || request.raw.size() > raw_bytes_max(body_bytes_max)) co_return unreadable(Unreadable::body_too_large, false);
       if (*taken == 0) break;
     }
     if (request.parser.complete()) break;
 
-    const size_t held = request.raw.size();
-    const size_t spare = request.raw.capacity() > held ? request.raw.capacity() - held : 0;
-    request.raw.resize(held + std::max(kReadBytes, std::min<size_t>(spare, 256 * 1024)));
-    const auto size = co_await client.stream.read_some(std::span(request.raw).subspan(held));
-    request.raw.resize(held + (size ? *size : 0));
-    if (!size) co_return ReadResult{held == 0 ? ReadEnd::closed : ReadEnd::broken, {}, false};
-    if (*size == 0) co_return ReadResult{held == 0 ? ReadEnd::closed : ReadEnd::broken, {}, false};
+    const bool nothing_yet = request.raw.size() == 0;
+    const std::span<char> room = room_for_more(request);
+    if (room.empty()) co_return no_room(request, request.raw.fault());
+    const auto size = co_await client.stream.read_some(room);
+    if (!size || *size == 0) co_return ReadResult{nothing_yet ? ReadEnd::closed : ReadEnd::broken, {}, false};
+    if (!request.raw.filled(*size)) co_return no_room(request, request.raw.fault());
   }
-  client.ahead.assign(request.raw, parsed);  // usually nothing
-  request.raw.resize(parsed);
+  client.ahead.assign(request.raw.view().substr(parsed));  // usually nothing
+  request.raw.truncate(parsed);
   co_return decode_body(request, body_bytes_max);
 }
 

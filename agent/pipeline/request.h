@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/pipeline/bodies.h"
 #include "tlsproxy/http/coding.h"
 #include "tlsproxy/http/parser.h"
 #include "tlsproxy/provider/prompt.h"
@@ -16,16 +17,20 @@
 namespace warden::pipeline {
 
 struct Request {
+  explicit Request(Bodies& bodies) : raw(bodies), unframed(bodies), decoded(bodies) {}
+
   http::Parser parser{http::Side::request};
-  std::string raw;        // head and framed body
-  std::string unframed;   // body of a chunked request
-  std::string decoded;    // body of a coded request
+  BodyBuffer raw;         // head and framed body
+  BodyBuffer unframed;    // body of a chunked request
+  BodyBuffer decoded;     // body of a coded request
   std::string_view body;  // views one of the three
   http::Coding coding = http::Coding::identity;
+  BodyFault fault = BodyFault::none;  // there was no room for the body, and what was held of it is dropped
 
   [[nodiscard]] const http::Head& head() const { return parser.head(); }
   [[nodiscard]] std::string_view path() const;   // of the target, without the query
   [[nodiscard]] std::string_view query() const;  // without '?'
+  void drop_body();  // nobody looks at it any more; the head stays
   void reset();
 };
 
@@ -34,14 +39,16 @@ enum class ReadEnd : uint8_t {
   closed,       // orderly, between requests
   broken,       // the peer went away or was silent too long in the middle
   malformed,    // not HTTP, or two parsers could differ: the connection cannot go on
-  unreadable,   // HTTP is sound, but the body cannot be read: `why`
+  unreadable,   // HTTP is sound, but the body cannot be read: `why`, or `fault`
 };
 
 struct ReadResult {
   ReadEnd end = ReadEnd::closed;
   provider::Unreadable why{};
   bool connection_usable = true;  // false: body bytes are still on their way
+  BodyFault fault = BodyFault::none;  // unreadable for want of room, which is our matter
 };
+std::string_view reason(const ReadResult& result);  // of a request that did not come whole and sound
 
 // Media type of a message: lower case, without parameters.
 std::string content_type(const http::Head& head);

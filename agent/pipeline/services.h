@@ -13,6 +13,7 @@
 #include "agent/attribution/identity.h"
 #include "agent/base/address.h"
 #include "agent/base/digest.h"
+#include "agent/pipeline/bodies.h"
 #include "agent/pipeline/tally.h"
 #include "audit/record/draft.h"
 #include "policy/classify/engine.h"
@@ -63,6 +64,7 @@ struct Services {
   HmacSha256 digest_key;  // of credentials' fingerprints and bodies
   std::string ruleset;  // hex digest of the pack
   uint64_t body_bytes_max = 0;
+  Bodies& bodies;
   bool draining = false;
   std::unordered_set<Connection*> idle = {};  // wait for the first byte of a request
 };

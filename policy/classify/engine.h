@@ -26,10 +26,12 @@ class Pack {
   [[nodiscard]] virtual bool knows_class(std::string_view name) const = 0;
 };
 
-// Scan cost is bounded: work units are candidate verifications plus bytes; running out gives ScanStatus::partial.
+// Scan cost is bounded: work units are candidate verifications plus bytes; running out gives ScanStatus::partial. So does a
+// finding too many: each costs a few hundred bytes until the request is judged and edited.
 struct Budget {
   uint64_t bytes_max = 64ull << 20;
   uint64_t candidates_max = 2'000'000;
+  size_t findings_max = size_t{1} << 16;
 };
 
 class Scanner {

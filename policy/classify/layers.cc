@@ -122,7 +122,7 @@ bool unescape_json(std::string_view in, MappedText& out) {
   out.clear();
   bool changed = false;
   uint32_t plain = 0;
-  for (size_t at = in.find('\\'); at != std::string_view::npos; at = in.find('\\', at)) {
+  for (size_t at = in.find('\\'); at != std::string_view::npos && !out.overflowed(); at = in.find('\\', at)) {
     const Escape escape = escape_at(in, at);
     if (escape.bytes == 0) {
       ++at;
@@ -143,7 +143,7 @@ bool decode_percent(std::string_view in, MappedText& out) {
   out.clear();
   bool changed = false;
   uint32_t plain = 0;
-  for (size_t at = in.find('%'); at != std::string_view::npos; at = in.find('%', at)) {
+  for (size_t at = in.find('%'); at != std::string_view::npos && !out.overflowed(); at = in.find('%', at)) {
     const int high = at + 2 < in.size() ? hex_value(in[at + 1]) : -1;
     const int low = high < 0 ? -1 : hex_value(in[at + 2]);
     if (low < 0) {

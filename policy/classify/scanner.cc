@@ -20,6 +20,7 @@ constexpr size_t kRunsMax = 64;  // encoded runs decoded per view
 constexpr size_t kSeam = 64;     // bytes on each side of a joint that a value may span
 constexpr int kMaskRounds = 3;
 constexpr size_t kSegmentMax = 1u << 31;
+constexpr size_t kKeptBytes = 1 << 20;  // of a buffer, from one scan to the next
 
 }  // namespace
 
@@ -49,6 +50,8 @@ struct Scanner::State {
   void scan_layers(uint32_t index, const View* view);
   void scan_seam(std::span<const Segment> segments, uint32_t second);
   void add(uint32_t segment, const Hit& hit, Extent original);
+  bool whole(const View& view);
+  void forget();
 
   std::shared_ptr<const CompiledPack> pack;
   Scratch scratch;
@@ -61,6 +64,7 @@ struct Scanner::State {
   std::vector<SeamPiece> pieces;
   std::string seam;
   std::string masked;
+  size_t findings_max = 0;
   uint64_t decoded_max = 0;
   uint64_t decoded_left = 0;  // bytes that layers may still produce
   Report report;
@@ -75,10 +79,16 @@ View& Scanner::State::new_view(const View* parent) {
   return view;
 }
 
+// False: the derived text had too many pieces and is not looked at, which the report says.
+bool Scanner::State::whole(const View& view) {
+  if (view.mapped.overflowed()) report.status = std::max(report.status, ScanStatus::partial);
+  return !view.mapped.overflowed();
+}
+
 const View* Scanner::State::folded(const View* view) {
   if (is_ascii(view->text)) return view;
   View& next = new_view(view);
-  if (!fold(view->text, next.mapped)) {
+  if (!fold(view->text, next.mapped) || !whole(next)) {
     --views_used;
     return view;
   }
@@ -93,7 +103,7 @@ const View* Scanner::State::text_view(const Segment& segment) {
   const View* view = &raw;
   if (segment.encoding == Encoding::json_string && segment.raw.find('\\') != std::string_view::npos) {
     View& next = new_view(view);
-    if (unescape_json(segment.raw, next.mapped)) {
+    if (unescape_json(segment.raw, next.mapped) && whole(next)) {
       next.text = next.mapped.text();
       view = &next;
     } else {
@@ -104,6 +114,7 @@ const View* Scanner::State::text_view(const Segment& segment) {
 }
 
 void Scanner::State::add(uint32_t segment, const Hit& hit, Extent original) {
+  if (found.size() >= findings_max) return scan.stop();
   const Detector& detector = *pack->detectors[hit.detector];
   Finding finding;
   finding.detector = detector.id;
@@ -125,6 +136,7 @@ void Scanner::State::scan_layers(uint32_t index, const View* view) {
   const auto enter = [&](View& next) {
     next.depth = static_cast<uint8_t>(view->depth + 1);
     next.text = next.mapped.text();
+    if (!whole(next)) return;
     if (next.text.size() > decoded_left) {
       report.status = std::max(report.status, ScanStatus::partial);
       return;
@@ -170,6 +182,8 @@ void Scanner::State::scan_seam(std::span<const Segment> segments, uint32_t secon
        ++last) {
     bytes += segments[last].raw.size();
   }
+  // Parts of a byte each would have every seam look at a hundred of them.
+  if (!scan.spend(last - first)) return;
   for (uint32_t index = first; index < last; ++index) {
     Segment part = segments[index];
     const View* view = text_view(part);
@@ -241,6 +255,7 @@ bool Scanner::State::admit(const Segment& segment, const Budget& budget) {
 void Scanner::State::run(std::span<const Segment> segments, const Budget& budget) {
   report = {};
   found.clear();
+  findings_max = budget.findings_max;
   scan.begin_report(budget.candidates_max);
   decoded_left = 0;
   for (const Segment& segment : segments) decoded_left += segment.raw.size();
@@ -253,11 +268,21 @@ void Scanner::State::run(std::span<const Segment> segments, const Budget& budget
   if (scan.exhausted()) report.status = std::max(report.status, ScanStatus::partial);
   if (scan.failed() || !ready) report.status = ScanStatus::error;
   resolve_overlaps(found);
-  for (int round = 0, more = 1; round < kMaskRounds && more != 0; ++round) {
+  // With the budget used up nothing more can be verified.
+  for (int round = 0, more = 1; round < kMaskRounds && more != 0 && !scan.exhausted(); ++round) {
     more = scan_masked(segments) ? 1 : 0;
     resolve_overlaps(found);
   }
   for (const RankedFinding& one : found) report.findings.push_back(one.finding);
+  forget();
+}
+
+// One request of millions of bytes must not make the scanner large for the rest of its life.
+void Scanner::State::forget() {
+  const auto large = [](const View& view) { return view.mapped.bytes_held() > kKeptBytes; };
+  if (std::any_of(views.begin(), views.end(), large)) views.clear();
+  if (masked.capacity() > kKeptBytes) masked = {};
+  if (found.capacity() * sizeof(RankedFinding) > kKeptBytes) found = {};
 }
 
 Scanner::Scanner(std::shared_ptr<const Pack> pack) {

@@ -3,6 +3,7 @@
 // reuses its memory.
 #pragma once
 
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,13 @@ class TextScan {
     left_ = candidates_max;
     exhausted_ = failed_ = false;
   }
+  // Work of the caller's that counts as candidates do. False: the budget is used up.
+  bool spend(uint64_t units) {
+    if (units > left_) stop();
+    left_ -= std::min(units, left_);
+    return !exhausted_;
+  }
+  void stop() { left_ = 0, exhausted_ = true; }
   void set_field(std::string_view name) { context_.set_field(name); }
   // Matches in `text`, in its offsets; valid until the next call.
   const std::vector<Hit>& scan(std::string_view text);

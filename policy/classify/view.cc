@@ -8,21 +8,25 @@ namespace warden::classify {
 void MappedText::clear() {
   text_.clear();
   pieces_.clear();
+  overflowed_ = false;
+}
+
+// A unit that follows the last run of its kind without a gap belongs to it. False: one piece too many.
+bool MappedText::extend(uint32_t in, uint32_t in_step, uint32_t out_step) {
+  const auto out = static_cast<uint32_t>(text_.size());
+  const bool continues = !pieces_.empty() && pieces_.back().in_step == in_step && pieces_.back().out_step == out_step &&
+                         pieces_.back().source_of(out) == in;
+  if (!continues && pieces_.size() == kPiecesMax) overflowed_ = true;
+  if (!continues && !overflowed_) pieces_.push_back({out, in, in_step, out_step});
+  return !overflowed_;
 }
 
 void MappedText::copy(std::string_view source, uint32_t begin, uint32_t end) {
-  if (begin >= end) return;
-  const auto out = static_cast<uint32_t>(text_.size());
-  const bool continues =
-      !pieces_.empty() && !pieces_.back().atomic && pieces_.back().in + (out - pieces_.back().out) == begin;
-  if (!continues) pieces_.push_back({out, begin, begin, false});
-  text_.append(source.substr(begin, end - begin));
+  if (begin < end && extend(begin, 1, 1)) text_.append(source.substr(begin, end - begin));
 }
 
 void MappedText::replace(std::string_view out, uint32_t in_begin, uint32_t in_end) {
-  if (out.empty()) return;
-  pieces_.push_back({static_cast<uint32_t>(text_.size()), in_begin, in_end, true});
-  text_.append(out);
+  if (!out.empty() && extend(in_begin, in_end - in_begin, static_cast<uint32_t>(out.size()))) text_.append(out);
 }
 
 const MappedText::Piece& MappedText::piece_at(uint32_t out) const {
@@ -35,8 +39,7 @@ Extent MappedText::source(Extent span) const {
   if (pieces_.empty() || span.begin >= span.end) return {};
   const Piece& first = piece_at(span.begin);
   const Piece& last = piece_at(span.end - 1);
-  return {first.atomic ? first.in : first.in + (span.begin - first.out),
-          last.atomic ? last.in_end : last.in + (span.end - last.out)};
+  return {first.source_of(span.begin), last.source_of(span.end - 1) + last.in_step};
 }
 
 Extent View::original(Extent span) const {

@@ -18,9 +18,13 @@ struct Extent {
   auto operator<=>(const Extent&) const = default;
 };
 
-// Derived text under construction: pieces copied one to one, and pieces that replace their source as a whole.
+// Derived text under construction: pieces copied one to one, and pieces that replace their source as a whole. Neighbours of
+// the same lengths (a text of nothing but \\u escapes) are one piece; how many there may be is bounded, since a body can be made
+// of which each byte would cost many.
 class MappedText {
  public:
+  static constexpr size_t kPiecesMax = size_t{1} << 21;
+
   void clear();
   void reserve(size_t bytes) { text_.reserve(bytes); }
   void copy(std::string_view source, uint32_t begin, uint32_t end);  // source[begin, end) as it is
@@ -28,19 +32,25 @@ class MappedText {
                uint32_t in_end);  // `out` stands for in[in_begin, in_end)
 
   [[nodiscard]] const std::string& text() const { return text_; }
+  [[nodiscard]] bool overflowed() const { return overflowed_; }  // more pieces than may be: the text is not whole
+  [[nodiscard]] size_t bytes_held() const { return text_.capacity() + pieces_.capacity() * sizeof(Piece); }
   [[nodiscard]] Extent source(Extent span) const;
 
  private:
+  // A run of units: each `in_step` bytes of the source became `out_step` bytes. Bytes copied are units of one.
   struct Piece {
     uint32_t out;
     uint32_t in;
-    uint32_t in_end;  // used when atomic
-    bool atomic;
+    uint32_t in_step;
+    uint32_t out_step;
+    [[nodiscard]] uint32_t source_of(uint32_t offset) const { return in + (offset - out) / out_step * in_step; }
   };
+  [[nodiscard]] bool extend(uint32_t in, uint32_t in_step, uint32_t out_step);
   [[nodiscard]] const Piece& piece_at(uint32_t out) const;
 
   std::string text_;
   std::vector<Piece> pieces_;
+  bool overflowed_ = false;
 };
 
 struct View {

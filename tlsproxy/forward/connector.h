@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include "agent/base/address.h"
@@ -11,7 +10,7 @@
 
 namespace warden::forward {
 
-// TCP_NODELAY is set. `timeout_ms` bounds the handshake of TCP, not what follows.
-tls::Async<boost::asio::ip::tcp::socket> dial(boost::asio::any_io_executor executor, const Endpoint& to, int timeout_ms);
+// TCP_NODELAY is set. `timeout_ms` bounds the handshake of TCP, not what follows. Whoever closes `socket` meanwhile ends it.
+tls::Async<void> dial(boost::asio::ip::tcp::socket& socket, const Endpoint& to, int timeout_ms);
 
 }  // namespace warden::forward

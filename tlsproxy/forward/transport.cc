@@ -77,13 +77,12 @@ asio::awaitable<void> carry(tcp::socket& from, tcp::socket& to, uint64_t& total)
 
 }  // namespace
 
-tls::Async<tcp::socket> dial(asio::any_io_executor executor, const Endpoint& to, int timeout_ms) {
-  tcp::socket socket(executor);
+tls::Async<void> dial(tcp::socket& socket, const Endpoint& to, int timeout_ms) {
   boost::system::error_code ignored;
   const tcp::endpoint endpoint = asio_endpoint(to);
   socket.open(endpoint.protocol(), ignored);
   socket.non_blocking(true, ignored);
-  const tls::Deadline deadline(executor, std::chrono::milliseconds(timeout_ms), [&socket] {
+  const tls::Deadline deadline(socket.get_executor(), std::chrono::milliseconds(timeout_ms), [&socket] {
     boost::system::error_code close_error;
     socket.close(close_error);
   });
@@ -91,7 +90,7 @@ tls::Async<tcp::socket> dial(asio::any_io_executor executor, const Endpoint& to,
   if (deadline.fired()) co_return fail(tls::StreamError::timeout, "no answer from " + to.to_string());
   if (error) co_return fail(tls::StreamError::closed, to.to_string() + ": " + error.message());
   socket.set_option(tcp::no_delay(true), ignored);
-  co_return socket;
+  co_return Result<void, tls::StreamError>{};
 }
 
 asio::awaitable<Spliced> splice(tcp::socket client, tcp::socket destination, std::string_view seen) {

@@ -30,7 +30,7 @@ class BoundedDecoder : public Decoder {
  public:
   explicit BoundedDecoder(uint64_t bytes_max) : left_(bytes_max) {}
 
-  Result<void, CodingError> decode(std::string_view bytes, std::string& out) final {
+  Result<void, CodingError> decode(std::string_view bytes, const Sink& sink) final {
     if (failed_) return fail(error_);
     if (bytes.empty()) return {};
     begun_ = true;
@@ -47,13 +47,16 @@ class BoundedDecoder : public Decoder {
       const Step result = step(window);
       if (result == Step::corrupt) return refuse(CodingError::corrupt);
       const size_t made = room - window.out_left;
-      out.append(buffer.data(), static_cast<size_t>(std::min<uint64_t>(made, left_)));
+      if (made > 0 && !sink({buffer.data(), static_cast<size_t>(std::min<uint64_t>(made, left_))}))
+        return refuse(CodingError::stopped);
       if (made > left_) return refuse(CodingError::too_large);
       left_ -= made;
       ended_ = result == Step::end;
       if (window.in_left == 0 && (ended_ || window.out_left > 0)) return {};
     }
   }
+
+  using Decoder::decode;
 
   Result<void, CodingError> finish() final {
     if (failed_) return fail(error_);
@@ -199,38 +202,61 @@ class ZstdDecoder final : public BoundedDecoder {
   ZSTD_DCtx* context_;
 };
 
-std::string deflate_all(int bits, std::string_view bytes) {
+using Block = std::array<char, 16 * 1024>;
+
+bool deflate_all(int bits, std::string_view bytes, const Sink& sink) {
   z_stream stream{};
   WARDEN_CHECK(deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, bits, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(deflateBound(&stream, bytes.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int result = deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
+  Block block;
+  bool taken = true;
+  for (int result = Z_OK; taken && result != Z_STREAM_END;) {
+    const auto part = static_cast<uInt>(std::min<size_t>(bytes.size(), 1U << 30));
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    stream.avail_in = part;
+    stream.next_out = reinterpret_cast<Bytef*>(block.data());
+    stream.avail_out = static_cast<uInt>(block.size());
+    result = deflate(&stream, part == bytes.size() ? Z_FINISH : Z_NO_FLUSH);
+    WARDEN_CHECK(result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR);
+    bytes.remove_prefix(part - stream.avail_in);
+    taken = sink({block.data(), block.size() - stream.avail_out});
+  }
   deflateEnd(&stream);
-  WARDEN_CHECK(result == Z_STREAM_END);
-  return out;
+  return taken;
 }
 
-std::string brotli_all(std::string_view bytes) {
-  size_t size = std::max<size_t>(BrotliEncoderMaxCompressedSize(bytes.size()), 16);
-  std::string out(size, '\0');
-  constexpr int kQuality = 5;  // the knee of its curve: half the time of 6 for about the same size
-  WARDEN_CHECK(BrotliEncoderCompress(kQuality, BROTLI_DEFAULT_WINDOW, BROTLI_MODE_TEXT, bytes.size(),
-                                     reinterpret_cast<const uint8_t*>(bytes.data()), &size,
-                                     reinterpret_cast<uint8_t*>(out.data())) == BROTLI_TRUE);
-  out.resize(size);
-  return out;
+bool brotli_all(std::string_view bytes, const Sink& sink) {
+  constexpr uint32_t kQuality = 5;  // the knee of its curve: half the time of 6 for about the same size
+  const std::unique_ptr<::BrotliEncoderState, void (*)(::BrotliEncoderState*)> state(
+      BrotliEncoderCreateInstance(nullptr, nullptr, nullptr), BrotliEncoderDestroyInstance);
+  WARDEN_CHECK(state != nullptr);
+  BrotliEncoderSetParameter(state.get(), BROTLI_PARAM_QUALITY, kQuality);
+  BrotliEncoderSetParameter(state.get(), BROTLI_PARAM_MODE, BROTLI_MODE_TEXT);
+  size_t in_left = bytes.size();
+  auto* in = reinterpret_cast<const uint8_t*>(bytes.data());
+  Block block;
+  while (BrotliEncoderIsFinished(state.get()) == BROTLI_FALSE) {
+    auto* out = reinterpret_cast<uint8_t*>(block.data());
+    size_t out_left = block.size();
+    WARDEN_CHECK(BrotliEncoderCompressStream(state.get(), BROTLI_OPERATION_FINISH, &in_left, &in, &out_left, &out,
+                                             nullptr) == BROTLI_TRUE);
+    if (!sink({block.data(), block.size() - out_left})) return false;
+  }
+  return true;
 }
 
-std::string zstd_all(std::string_view bytes) {
-  std::string out(ZSTD_compressBound(bytes.size()), '\0');
-  const size_t size = ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3);
-  WARDEN_CHECK(ZSTD_isError(size) == 0);
-  out.resize(size);
-  return out;
+bool zstd_all(std::string_view bytes, const Sink& sink) {
+  const std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+  WARDEN_CHECK(context != nullptr);
+  ZSTD_CCtx_setPledgedSrcSize(context.get(), bytes.size());
+  ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
+  Block block;
+  for (size_t left = 1; left != 0;) {
+    ZSTD_outBuffer out{block.data(), block.size(), 0};
+    left = ZSTD_compressStream2(context.get(), &out, &in, ZSTD_e_end);
+    WARDEN_CHECK(ZSTD_isError(left) == 0);
+    if (!sink({block.data(), out.pos})) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -260,20 +286,36 @@ std::unique_ptr<Decoder> Decoder::make(Coding coding, uint64_t bytes_max) {
   return std::make_unique<IdentityDecoder>(bytes_max);
 }
 
-std::string encode(Coding coding, std::string_view bytes) {
+Result<void, CodingError> Decoder::decode(std::string_view bytes, std::string& out) {
+  return decode(bytes, [&out](std::string_view made) {
+    out += made;
+    return true;
+  });
+}
+
+bool encode(Coding coding, std::string_view bytes, const Sink& sink) {
   switch (coding) {
     case Coding::gzip:
-      return deflate_all(kGzipBits, bytes);
+      return deflate_all(kGzipBits, bytes, sink);
     case Coding::deflate:
-      return deflate_all(kZlibBits, bytes);
+      return deflate_all(kZlibBits, bytes, sink);
     case Coding::br:
-      return brotli_all(bytes);
+      return brotli_all(bytes, sink);
     case Coding::zstd:
-      return zstd_all(bytes);
+      return zstd_all(bytes, sink);
     case Coding::identity:
       break;
   }
-  return std::string(bytes);
+  return sink(bytes);
+}
+
+std::string encode(Coding coding, std::string_view bytes) {
+  std::string out;
+  encode(coding, bytes, [&out](std::string_view made) {
+    out += made;
+    return true;
+  });
+  return out;
 }
 
 }  // namespace warden::http

@@ -156,6 +156,8 @@ std::string_view name(Unreadable reason) {
       return "body_too_large";
     case Unreadable::expansion_too_large:
       return "expansion_too_large";
+    case Unreadable::too_many_values:
+      return "too_many_values";
     case Unreadable::upgrade:
       return "upgrade";
   }

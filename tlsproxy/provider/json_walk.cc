@@ -171,7 +171,7 @@ bool Walker::member_name() {
 
 bool Walker::value() {
   if (tape_.size() == kNodesMax) {
-    refuse(Unreadable::body_too_large);
+    refuse(Unreadable::too_many_values);
     return false;
   }
   skip_blanks();

@@ -18,8 +18,9 @@
 namespace warden::provider {
 
 constexpr int kDepthMax = 128;
-constexpr size_t kNodesMax =
-    1 << 20;  // beyond: body_too_large; a body of commas must not become gigabytes of nodes
+// Beyond: too_many_values. A value costs a hundred bytes and more until it is scanned, so a body of commas would cost fifty times
+// what it holds; the largest batch of token numbers that a provider takes has 300,000.
+constexpr size_t kNodesMax = size_t{1} << 19;
 
 enum class NodeKind : uint8_t { object, array, string, number, boolean, null };
 

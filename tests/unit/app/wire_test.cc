@@ -20,6 +20,8 @@ TEST(Wire, StartRoundTrips) {
   start.policy.trusted = {{"k", std::string(32, '\1')}};
   start.policy.allow_unsigned = true;
   start.body_bytes_max = 1ull << 40;
+  start.bodies_bytes_max = 1ull << 42;
+  start.spool_bodies_over_bytes = 1 << 20;
   Start read;
   ASSERT_TRUE(unpack(payload(start), read));
   EXPECT_EQ(read.endpoints[0].host, "llm.corp.example");
@@ -27,6 +29,8 @@ TEST(Wire, StartRoundTrips) {
   EXPECT_EQ(read.policy.files, start.policy.files);
   EXPECT_TRUE(read.policy.allow_unsigned);
   EXPECT_EQ(read.body_bytes_max, 1ull << 40);
+  EXPECT_EQ(read.bodies_bytes_max, 1ull << 42);
+  EXPECT_EQ(read.spool_bodies_over_bytes, 1u << 20);
 }
 
 TEST(Wire, EveryTruncationAndEverySurplusIsRefused) {

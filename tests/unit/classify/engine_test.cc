@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "policy/classify/view.h"
 #include "tests/unit/classify/scan_text.h"
 
 namespace warden::classify {
@@ -17,6 +18,27 @@ TEST(Engine, MapsThroughJsonEscapes) {
             R"(pii.email=jane.doe\u0040acme.com)");
   // Half a surrogate pair is no text, and no reason to look away.
   EXPECT_EQ(scan_text(R"(\ud83d card 4539148803436467)", Encoding::json_string), "pan.visa=4539148803436467");
+}
+
+// Bodies made so that each byte costs many: the bound is reached, the report says that it is not whole, and the scanner goes on.
+TEST(Engine, BoundsWhatARequestMayCost) {
+  Scanner scanner(test_pack());
+  std::string escapes;
+  while (escapes.size() < 3 * MappedText::kPiecesMax) escapes += R"(\na)";
+  EXPECT_EQ(scanner.scan(std::vector{segment_of(escapes, Encoding::json_string)}).status, ScanStatus::partial);
+
+  std::string ids;
+  for (int i = 0; i < 100; ++i) ids += "SSN 536-22-8741 ";
+  const Report& many = scanner.scan(std::vector{segment_of(ids)}, {.findings_max = 10});
+  EXPECT_EQ(many.status, ScanStatus::partial);
+  EXPECT_EQ(many.findings.size(), 10u);
+  EXPECT_EQ(scanner.scan(std::vector{segment_of(ids)}).findings.size(), 100u);
+
+  std::vector<Segment> parts(200'000, segment_of("a"));
+  for (Segment& part : parts) part.joins_previous = true;
+  EXPECT_EQ(scanner.scan(parts).status, ScanStatus::partial) << "a seam per byte";
+  parts.resize(5'000);
+  EXPECT_EQ(scanner.scan(parts).status, ScanStatus::complete);
 }
 
 TEST(Engine, MapsThroughNestedLayers) {

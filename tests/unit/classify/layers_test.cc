@@ -68,5 +68,29 @@ RC_GTEST_PROP(Layers, NoInputIsTooOdd, (const std::string& bytes)) {
   RC_ASSERT(is_utf8(bytes) || !is_ascii(bytes));
 }
 
+// Escapes of one length side by side are kept as one piece; each of them keeps its own place all the same.
+TEST(Layers, RunsOfEscapesMapOneByOne) {
+  const std::string source = R"(\u00e9\u00e9ab\n\n\tc\u4f60)";
+  MappedText out;
+  ASSERT_TRUE(unescape_json(source, out));
+  ASSERT_EQ(out.text(), "\u00e9\u00e9ab\n\n\tc\u4f60");
+  EXPECT_EQ(out.source({0, 2}), (Extent{0, 6}));
+  EXPECT_EQ(out.source({2, 4}), (Extent{6, 12}));
+  EXPECT_EQ(out.source({1, 3}), (Extent{0, 12})) << "half a character is all of it";
+  EXPECT_EQ(out.source({5, 6}), (Extent{13, 14}));
+  EXPECT_EQ(out.source({7, 8}), (Extent{16, 18}));
+  EXPECT_EQ(out.source({7, 9}), (Extent{16, 20}));
+  EXPECT_EQ(out.source({9, 13}), (Extent{20, 27}));
+}
+
+TEST(Layers, ManyEscapesAlikeCostNoMoreThanTheirText) {
+  std::string source;
+  for (int i = 0; i < 100'000; ++i) source += R"(\u4f60)";
+  MappedText out;
+  ASSERT_TRUE(unescape_json(source, out));
+  EXPECT_LT(out.bytes_held(), source.size() + 4096);
+  EXPECT_FALSE(out.overflowed());
+}
+
 }  // namespace
 }  // namespace warden::classify

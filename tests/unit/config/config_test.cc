@@ -40,6 +40,8 @@ TEST_F(ConfigTest, TheShippedFileIsTheDefaults) {
   const AgentConfig defaults;
   EXPECT_EQ(shipped->state_dir, defaults.state_dir);
   EXPECT_EQ(shipped->body_bytes_max, defaults.body_bytes_max);
+  EXPECT_EQ(shipped->bodies_bytes_max, defaults.bodies_bytes_max);
+  EXPECT_EQ(shipped->spool_bodies_over_bytes, defaults.spool_bodies_over_bytes);
   EXPECT_EQ(shipped->audit.log_domain, defaults.audit.log_domain);
   EXPECT_EQ(shipped->audit.spool_bytes_max, defaults.audit.spool_bytes_max);
   EXPECT_EQ(shipped->drain_timeout, defaults.drain_timeout);
@@ -65,7 +67,7 @@ identity: { persons: persons.yaml, kubernetes: off }
 audit:
   spool: { max_bytes: 10MiB, on_full: allow }
   collector: { url: "https://c:1", cert: a.pem, key: a.pem, ca: a.pem }
-limits: { body_bytes_max: 512KiB }
+limits: { body_bytes_max: 512KiB, bodies_bytes_max: 2MiB, spool_bodies_over: off }
 provider_roots: a.pem
 workers: 3
 metrics: { listen: off }
@@ -82,6 +84,8 @@ metrics: { listen: off }
   EXPECT_EQ(config->audit.spool_bytes_max, 10u << 20);
   EXPECT_EQ(config->audit.collector->cert, folder_ + "/a.pem");
   EXPECT_EQ(config->body_bytes_max, 512u << 10);
+  EXPECT_EQ(config->bodies_bytes_max, 2u << 20);
+  EXPECT_EQ(config->spool_bodies_over_bytes, 0u);
   EXPECT_EQ(config->workers, 3u);
   EXPECT_FALSE(config->metrics_listen);
 }
@@ -96,6 +100,9 @@ TEST_F(ConfigTest, ErrorsSayWhereAndTheRemedy) {
   EXPECT_THAT(refused("workers: 1\nworkers: 2\n"), HasSubstr("agent.yaml:2:1: workers: given twice"));
   EXPECT_THAT(refused("limits: 3\n"), HasSubstr("limits: expected keys and values"));
   EXPECT_THAT(refused("limits: { body_bytes_max: 32 MB }\n"), HasSubstr("give a size above zero"));
+  EXPECT_THAT(refused("limits: { spool_bodies_over: 0 }\n"), HasSubstr("give a size above zero such as 512KiB, or off"));
+  EXPECT_THAT(refused("limits: { bodies_bytes_max: 127MiB }\n"), HasSubstr("give at least four times body_bytes_max"));
+  EXPECT_THAT(refused("limits:\n  body_bytes_max: 64MiB\n  bodies_bytes_max: 255MiB\n"), HasSubstr("agent.yaml:3:21: limits.bodies"));
   EXPECT_THAT(refused("policy: { trusted_keys: [none.pem] }\n"), HasSubstr("none.pem cannot be read"));
   EXPECT_THAT(refused("identity: { persons: none.yaml }\n"), HasSubstr("none.yaml cannot be read"));
   EXPECT_THAT(refused("audit: { collector: { url: \"https://c\" } }\n"), HasSubstr("cert is missing"));

@@ -54,6 +54,23 @@ TEST_P(EachCoding, ComesBackHoweverItIsCut) {
   EXPECT_EQ(decode(GetParam(), encode(GetParam(), sample())).bytes, sample());
 }
 
+// The compressed form is longer than the encoders' blocks, so that it comes in several.
+TEST_P(EachCoding, EndsWhereTheSinkTakesNoMore) {
+  std::string noise;
+  for (uint32_t x = 1; noise.size() < 200'000; x = x * 1664525 + 1013904223) noise += static_cast<char>(x >> 24);
+  size_t calls = 0;
+  const auto twice = [&calls](std::string_view) { return ++calls < 2; };
+  const std::string coded = encode(GetParam(), noise);
+  const bool whole = encode(GetParam(), noise, twice);
+  EXPECT_EQ(whole, GetParam() == Coding::identity) << "identity is one span";
+  EXPECT_EQ(calls, whole ? 1u : 2u);
+
+  calls = 0;
+  const auto decoder = Decoder::make(GetParam(), 1 << 20);
+  EXPECT_EQ(decoder->decode(coded, twice).error().code, CodingError::stopped);
+  EXPECT_EQ(calls, 2u);
+}
+
 TEST_P(EachCoding, StopsAtTheBound) {
   const std::string text = sample();
   const std::string coded = encode(GetParam(), text);

@@ -56,7 +56,14 @@ TEST(Joints, EditsLandWhereTheirSegmentsStand) {
   std::vector<classify::Edit> edits(2);
   edits[0] = {1, 0, 3, "[B]", "pii", "x"};
   edits[1] = {0, 4, 7, "[A]", "pii", "x"};
-  EXPECT_EQ(apply_edits(body, segments, edits), R"({"a":"one [A] two","b":"[B]"})");
+  std::string edited;
+  const auto into = [&edited](std::string_view bytes) {
+    edited += bytes;
+    return edited.size() < 40;
+  };
+  EXPECT_TRUE(apply_edits(body, segments, edits, into));
+  EXPECT_EQ(edited, R"({"a":"one [A] two","b":"[B]"})");
+  EXPECT_FALSE(apply_edits(body, segments, edits, into)) << "the sink was full";
 }
 
 TEST(Joints, TheCredentialIsNeverASegmentAndNeverStored) {

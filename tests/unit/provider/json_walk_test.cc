@@ -118,7 +118,8 @@ TEST(JsonWalk, SaysWhyItRefuses) {
   EXPECT_EQ(why(std::string(1 << 20, '[')), Unreadable::too_deep);
   std::string commas = "[0";
   for (size_t i = 0; i < kNodesMax; ++i) commas += ",0";
-  EXPECT_EQ(why(commas + "]"), Unreadable::body_too_large);
+  EXPECT_EQ(why(commas + "]"), Unreadable::too_many_values);
+  EXPECT_EQ(name(Unreadable::too_many_values), "too_many_values");
 }
 
 TEST(JsonWalk, PointsIntoTheBytesAndNamesTheContext) {
