@@ -35,12 +35,23 @@ void destination_fields(const Endpoint& original, audit::Draft& draft) {
   draft.set(Field::net_dst, original.to_string());
 }
 
+// An event that shows a guarded process in its network namespace.
+bool is_of_namespace(const kernel::Event& event) {
+  return event.kind == kernel::EventKind::exec || event.kind == kernel::EventKind::fork ||
+         event.kind == kernel::EventKind::refused;
+}
+
+const kernel::ProcessFacts& process_of(const kernel::Event& event) {
+  return event.kind == kernel::EventKind::refused ? event.flow.process : event.process;
+}
+
 int64_t second_now() { return boot_us() / 1'000'000; }
 
 }  // namespace
 
 void Desk::drain_kernel_events() {
   guard_.drain_events([this](const kernel::Event& event) {
+    if (namespaces_ != nullptr && is_of_namespace(event)) namespaces_->seen(process_of(event));
     switch (event.kind) {
       case kernel::EventKind::exec:
       case kernel::EventKind::fork:
@@ -64,21 +75,24 @@ void Desk::drain_kernel_events() {
 
 void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) {
   const auto flow = guard_.find_flow(query.peer, query.local);
-  if (!flow) return reply({query.query, false, 0, {}, {}, {}});
+  if (!flow) return reply({query.query, false, 0, {}, {}, {}, 0});
+  const uint64_t cookie = flow->process.netns_cookie;
+  const uint64_t netns = namespaces_ == nullptr || namespaces_->is_own(cookie) ? 0 : cookie;
   // The exec that made this process may still be in the ring; identity must not be older than the connection.
   drain_kernel_events();
   identify(worker, *flow,
-           [this, worker, number = query.query, original = flow->original, host = flow->host,
+           [this, worker, netns, number = query.query, original = flow->original, host = flow->host,
              reply = std::move(reply)](attribution::Identity identity) {
              GrantedFlow granted;
              granted.worker = worker;
              granted.original = original;
+             granted.netns = netns;
              granted.identity = std::move(identity);
              auto facts = std::make_shared<audit::Draft>();
              pipeline::identity_fields(granted.identity, *facts);
              destination_fields(original, *facts);
              granted.facts = std::move(facts);
-             FlowReply answer{number, true, 0, original, host, attribution::serialise(granted.identity)};
+             FlowReply answer{number, true, 0, original, host, attribution::serialise(granted.identity), netns};
              answer.flow = flows_.grant(std::move(granted));
              reply(std::move(answer));
            });
@@ -132,6 +146,12 @@ LeafReply Desk::leaf(const LeafQuery& query) {
   reply.key_pem = leaf->key_pem;
   reply.not_after_s = leaf->not_after_s;
   return reply;
+}
+
+Fd Desk::socket(uint64_t worker, const SocketQuery& query) {
+  const auto flow = flows_.find(query.flow, worker);
+  if (!flow || flow->netns == 0 || namespaces_ == nullptr) return {};
+  return namespaces_->socket(flow->netns, query.v6);
 }
 
 // A draft that cannot be read is one exchange's trouble: whoever can make a worker write one must not end the worker's others.

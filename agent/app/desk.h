@@ -11,6 +11,7 @@
 #include "agent/app/flow_rate.h"
 #include "agent/app/flows.h"
 #include "agent/app/metrics.h"
+#include "agent/app/namespaces.h"
 #include "agent/app/observations.h"
 #include "agent/app/recorder.h"
 #include "agent/app/workers.h"
@@ -33,6 +34,7 @@ class Desk final : public WorkerDesk {
 
   void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) override;
   LeafReply leaf(const LeafQuery& query) override;
+  Fd socket(uint64_t worker, const SocketQuery& query) override;
   bool decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) override;
   bool outcome(uint64_t worker, const Outcome& message) override;
   bool flow_record(uint64_t worker, const FlowRecord& message) override;
@@ -40,6 +42,8 @@ class Desk final : public WorkerDesk {
   void stats(const Stats& message) override;
   void worker_gone(uint64_t worker) override;
 
+  // Told of every guarded process from now on, and asked for sockets; outlives the desk's use.
+  void serve(Namespaces& namespaces) { namespaces_ = &namespaces; }
   void drain_kernel_events();
   // What waited: for digests that are there or overdue, and for a second to be over. Every beat, and when a digest is done.
   void catch_up();
@@ -67,6 +71,7 @@ class Desk final : public WorkerDesk {
   Recorder& recorder_;
   Observations& observations_;
   Metrics& metrics_;
+  Namespaces* namespaces_ = nullptr;
   Flows flows_;
   uint64_t decided_ = 0, spliced_ = 0;
   FlowRate flow_rate_;

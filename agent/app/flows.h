@@ -39,6 +39,7 @@ class OpenExchanges {
 struct GrantedFlow {
   uint64_t worker = 0;
   Endpoint original;
+  uint64_t netns = 0;  // cookie of the network namespace it lives in, where that is not ours
   attribution::Identity identity;
   std::shared_ptr<const audit::Draft> facts;  // identity and destination, as records stand on them
   OpenExchanges exchanges;

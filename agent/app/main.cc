@@ -29,8 +29,8 @@ void keep_memory() {
 
 // argv of a worker: --worker SUPERVISOR_PID HAS_V6 SPOOL_FILES. Not an interface for people.
 int be_worker(char** argv) {
-  warden::app::WorkerDescriptors given{3, 4, std::strcmp(argv[3], "1") == 0 ? 5 : -1, std::atoi(argv[2])};
-  for (int file = 0; file < std::atoi(argv[4]); ++file) given.spool_files.push_back(6 + file);
+  warden::app::WorkerDescriptors given{3, 4, std::strcmp(argv[3], "1") == 0 ? 5 : -1, std::atoi(argv[2]), 6};
+  for (int file = 0; file < std::atoi(argv[4]); ++file) given.spool_files.push_back(7 + file);
   return warden::app::run_worker(given);
 }
 

@@ -14,9 +14,9 @@ namespace warden::app {
 
 enum class MessageType : uint8_t {
   // worker to supervisor
-  ready = 1, flow_query, leaf_query, decision, outcome, flow_record, flow_end, pong, stats,
+  ready = 1, flow_query, leaf_query, decision, outcome, flow_record, flow_end, pong, stats, socket_query,
   // supervisor to worker
-  start = 64, flow_reply, leaf_reply, recorded, ping, policy, drain,
+  start = 64, flow_reply, leaf_reply, recorded, ping, policy, drain, listener_gone,
 };
 
 // The worker serves from now on.
@@ -25,7 +25,7 @@ struct Ready {
   uint32_t version = 0;  // must equal kProtocol: a worker of another build is refused
   void fields(auto&& field) { field(version); }
 };
-inline constexpr uint32_t kProtocol = 1;
+inline constexpr uint32_t kProtocol = 2;
 
 // Whose is the connection that was accepted from `peer` on `local`?
 struct FlowQuery {
@@ -43,9 +43,19 @@ struct FlowReply {
   Endpoint original;
   std::string host;      // the name under which the original address is guarded
   std::string identity;  // attribution::serialise
+  uint64_t netns = 0;    // another network namespace than the workers', whose sockets come by SocketQuery; 0: theirs
   void fields(auto&& field) {
-    field(query), field(found), field(flow), field(original), field(host), field(identity);
+    field(query), field(found), field(flow), field(original), field(host), field(identity), field(netns);
   }
+};
+
+// A TCP socket in the flow's network namespace, please. Answered through the passage (passage.h), by the same number.
+struct SocketQuery {
+  static constexpr MessageType kType = MessageType::socket_query;
+  uint64_t query = 0;
+  uint64_t flow = 0;
+  bool v6 = false;
+  void fields(auto&& field) { field(query), field(flow), field(v6); }
 };
 
 struct LeafQuery {
@@ -154,6 +164,13 @@ struct Start {
     field(endpoints), field(policy), field(anchors_pem), field(redaction_key), field(credential_key);
     field(body_bytes_max), field(bodies_bytes_max), field(spool_bodies_over_bytes), field(log_level);
   }
+};
+
+// Nobody lives in that network namespace any more: stop accepting there.
+struct ListenerGone {
+  static constexpr MessageType kType = MessageType::listener_gone;
+  uint64_t number = 0;
+  void fields(auto&& field) { field(number); }
 };
 
 // Stop accepting, finish what runs, exit.

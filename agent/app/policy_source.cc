@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/policy_source.h"
 
+#include <array>
+
+#include "agent/base/bytes.h"
 #include "agent/base/log.h"
+#include "audit/record/schema.h"
 
 namespace warden::app {
 namespace {
@@ -39,6 +43,23 @@ Result<LoadedPolicy, policy::BundleError> load_policy(const AgentConfig& config,
   for (const policy::TrustedKey& key : options.trusted) loaded.message.trusted.emplace_back(key.id, key.public_key);
   loaded.message.allow_unsigned = options.allow_unsigned;
   return loaded;
+}
+
+audit::Draft record_of(const policy::Program& program) {
+  audit::Draft draft(audit::Kind::policy_load);
+  draft.set(audit::Field::pol_bundle, hex(view(policy::digest(program))));
+  draft.set(audit::Field::pol_ver, std::string(policy::version(program)));
+  if (!policy::signer(program).empty()) draft.set(audit::Field::pol_signer, std::string(policy::signer(program)));
+  draft.set(audit::Field::pol_result, std::string("loaded"));
+  return draft;
+}
+
+audit::Draft record_of_refused(policy::BundleError why) {
+  static constexpr std::array<std::string_view, 6> kWords = {"unreadable",    "syntax",          "unknown_name",
+                                                             "invalid_value", "unsigned_bundle", "bad_signature"};
+  audit::Draft draft(audit::Kind::policy_load);
+  draft.set(audit::Field::pol_result, "refused:" + std::string(kWords[static_cast<size_t>(why)]));
+  return draft;
 }
 
 }  // namespace warden::app

@@ -8,6 +8,7 @@
 
 #include "agent/app/config.h"
 #include "agent/app/messages.h"
+#include "audit/record/draft.h"
 #include "policy/classify/engine.h"
 #include "policy/rules/bundle.h"
 
@@ -19,5 +20,10 @@ struct LoadedPolicy {
 };
 
 Result<LoadedPolicy, policy::BundleError> load_policy(const AgentConfig& config, const classify::Pack& pack);
+
+// What the log says of a bundle that was loaded, and of one that was not: of the latter there is no digest to name, and the one in
+// force is not what was to be loaded.
+audit::Draft record_of(const policy::Program& program);
+audit::Draft record_of_refused(policy::BundleError why);
 
 }  // namespace warden::app

@@ -42,6 +42,8 @@ bool Remote::answer(LeafReply reply) {
 
 bool Remote::answer(const Recorded& reply) { return wake(records_, reply.token, reply); }
 
+void Remote::answer(uint64_t query, Fd socket) { static_cast<void>(wake(sockets_, query, std::move(socket))); }
+
 asio::awaitable<std::optional<pipeline::FlowGrant>> Remote::flow(const Endpoint& peer, const Endpoint& local) {
   const uint64_t number = next_++;
   link_->send(FlowQuery{number, peer, local});
@@ -49,7 +51,7 @@ asio::awaitable<std::optional<pipeline::FlowGrant>> Remote::flow(const Endpoint&
   if (!reply.found) co_return std::nullopt;
   auto identity = attribution::parse(reply.identity);
   if (!identity) co_return std::nullopt;
-  co_return pipeline::FlowGrant{reply.flow, reply.original, std::move(reply.host), std::move(*identity)};
+  co_return pipeline::FlowGrant{reply.flow, reply.original, std::move(reply.host), std::move(*identity), reply.netns};
 }
 
 asio::awaitable<bool> Remote::leaf(const std::string& host) {
@@ -74,6 +76,12 @@ asio::awaitable<pipeline::RecordResult> Remote::record(uint64_t flow, const audi
     case RecordFault::refused: co_return RecordResult::refused;
   }
   co_return RecordResult::not_durable;
+}
+
+asio::awaitable<Fd> Remote::socket(uint64_t flow, bool v6) {
+  const uint64_t number = next_++;
+  link_->send(SocketQuery{number, flow, v6});
+  co_return co_await wait(sockets_, number);
 }
 
 void Remote::outcome(uint64_t flow, const audit::Draft& outcome) {

@@ -24,11 +24,13 @@ class Remote final : public pipeline::Supervisor {
   void outcome(uint64_t flow, const audit::Draft& outcome) override;
   void flow_record(uint64_t flow, const audit::Draft& record) override;
   void flow_end(uint64_t flow) override;
+  boost::asio::awaitable<Fd> socket(uint64_t flow, bool v6) override;
 
   // Answers, as the worker's link delivers them. False: nobody asked.
   bool answer(FlowReply reply);
   bool answer(LeafReply reply);
   bool answer(const Recorded& reply);
+  void answer(uint64_t query, Fd socket);
 
  private:
   template <class Reply>
@@ -49,6 +51,7 @@ class Remote final : public pipeline::Supervisor {
   Waiters<FlowReply> flows_;
   Waiters<LeafReply> leaves_;
   Waiters<Recorded> records_;
+  Waiters<Fd> sockets_;
 };
 
 }  // namespace warden::app

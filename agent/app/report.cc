@@ -77,6 +77,7 @@ json::object status(const Report& report) {
             {"spool_max", report.config.audit.spool_bytes_max}}},
           {"collector", shipping(report)},
           {"flows", report.desk.flows()},
+          {"namespaces", report.namespaces.size()},
           {"decided", report.desk.decided()}};
 }
 
@@ -89,6 +90,7 @@ void refresh(Metrics& metrics, const Report& report) {
   metrics.set("kernel_connects_seen", static_cast<double>(kernel.connects_seen));
   metrics.count_up_to("kernel_events_dropped_total", kernel.events_dropped);
   metrics.count_up_to("worker_restarts_total", report.workers.restarts());
+  metrics.set("namespaces_served", static_cast<double>(report.namespaces.size()));
   metrics.set("workers_ready", static_cast<double>(report.workers.ready()));
   metrics.set_only("policy_info|version=" + std::string(policy::version(report.program)) +
                        "|bundle=" + std::string(policy::bundle_name(report.program)),

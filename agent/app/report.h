@@ -24,6 +24,7 @@ struct Report {
   const Recorder& recorder;
   const Desk& desk;
   const Workers& workers;
+  const Namespaces& namespaces;
   const std::string& guarded;  // the cgroup
   bool ready = false;
 };

@@ -19,12 +19,24 @@
 namespace warden::app {
 namespace {
 
-// Descriptor numbers in the worker, one after the other: the link, the listeners for IPv4 and IPv6, the spool files.
+// Descriptor numbers in the worker, one after the other: the link, the listeners for IPv4 and IPv6, the passage, the spool
+// files.
 constexpr int kLinkFd = 3;
-constexpr int kFirstFree = kLinkFd + 3 + static_cast<int>(kSpoolFilesMax);
+constexpr int kFirstFree = kLinkFd + 4 + static_cast<int>(kSpoolFilesMax);
 
 std::unexpected<Error<SpawnError>> failed(SpawnError code, const std::string& what) {
   return fail(code, what + ": " + std::strerror(errno));
+}
+
+struct Pair {
+  Fd ours, theirs;
+};
+
+Pair socket_pair(int type) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) != 0) return {};
+  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  return {Fd(ends[0]), Fd(ends[1])};
 }
 
 // Runs between fork and exec: async-signal-safe calls only. `fds` stand above the target numbers, so dup2 clobbers none.
@@ -47,15 +59,13 @@ std::unexpected<Error<SpawnError>> failed(SpawnError code, const std::string& wh
 
 Result<Spawned, SpawnError> spawn_worker(const WorkerAccount& account, const std::string& cgroup,
                                          intercept::ListenerPair listeners, std::span<const Fd> spool_files) {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return failed(SpawnError::no_socket, "socketpair");
-  Fd ours(ends[0]);
-  const Fd theirs(ends[1]);
-  ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
+  auto link = socket_pair(SOCK_STREAM);
+  auto passage = socket_pair(SOCK_SEQPACKET);
+  if (!link.ours || !passage.ours) return failed(SpawnError::no_socket, "socketpair");
   const Fd procs(::open((cgroup + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
   if (!procs) return failed(SpawnError::no_cgroup, cgroup);
 
-  std::vector<int> fds = {theirs.get(), listeners.v4.get(), listeners.v6.get()};
+  std::vector<int> fds = {link.theirs.get(), listeners.v4.get(), listeners.v6.get(), passage.theirs.get()};
   for (const Fd& file : spool_files) fds.push_back(file.get());
   std::vector<Fd> raised;
   for (int& fd : fds)
@@ -70,7 +80,7 @@ Result<Spawned, SpawnError> spawn_worker(const WorkerAccount& account, const std
   const pid_t pid = ::fork();
   if (pid < 0) return failed(SpawnError::no_process, "fork");
   if (pid == 0) become_worker(account, procs.get(), fds, argv.data(), envp.data());
-  return Spawned{pid, std::move(ours)};
+  return Spawned{pid, std::move(link.ours), std::move(passage.ours)};
 }
 
 Result<std::string, SpawnError> workers_cgroup(const std::string& cgroup2_root, const std::string& instance) {

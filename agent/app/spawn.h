@@ -19,7 +19,7 @@ enum class SpawnError { no_socket, no_process, no_cgroup };
 
 struct Spawned {
   pid_t pid = -1;
-  Fd link;  // the supervisor's end
+  Fd link, passage;  // the supervisor's ends
 };
 
 // `cgroup`: directory of the workers' cgroup; the child enters it before it gives up its uid.

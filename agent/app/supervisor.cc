@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -24,6 +23,7 @@
 #include "agent/app/desk.h"
 #include "agent/app/destinations.h"
 #include "agent/app/host_keys.h"
+#include "agent/app/namespaces.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
 #include "agent/app/spool_files.h"
@@ -46,6 +46,7 @@ constexpr auto kPingEvery = milliseconds(200);
 constexpr auto kAliveWithin = milliseconds(1000);
 constexpr auto kHeartbeatRecordEvery = seconds(10);
 constexpr auto kResolveEvery = seconds(60);
+constexpr auto kSweepEvery = seconds(5);
 constexpr auto kFirstResolvePatience = milliseconds(3000);
 
 using audit::Field;
@@ -73,6 +74,7 @@ class Control final : public Supervisor {
     watch_kernel();
     beat();
     every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { recorder_->note(heartbeat(report())); });
+    every(sweep_timer_, kSweepEvery, [this] { namespaces_->sweep(); });
     every(resolve_timer_, kResolveEvery, [this] { destinations_->resolve_in_background(); });
     log::info("guarding {}; {} workers, policy {} {}", guarded_, config_.workers, policy::bundle_name(*policy_.program), policy::version(*policy_.program));
     io_.run();
@@ -224,7 +226,15 @@ class Control final : public Supervisor {
     start.log_level = config_.log_level;
     if (auto started = workers_->start(std::move(start)); !started)
       return refuse(StartError::workers, started.error().detail);
+    serve_namespaces();
     return {};
+  }
+
+  void serve_namespaces() {
+    namespaces_ = std::make_unique<Namespaces>(*guard_, *workers_, metrics_);
+    desk_->serve(*namespaces_);
+    workers_->on_start([this](uint64_t worker) { namespaces_->serve(worker); });
+    namespaces_->scan(kernel::cgroup2_root().value_or(""), guarded_);
   }
 
   Result<std::string, tls::ContextError> private_anchors() {
@@ -300,31 +310,17 @@ class Control final : public Supervisor {
     });
   }
 
-  // Of a bundle that was refused there is no digest to name, and the one in force is not what was loaded.
-  void record_policy_refused(policy::BundleError why) {
-    static constexpr std::array<std::string_view, 6> kWords = {"unreadable",    "syntax",          "unknown_name",
-                                                               "invalid_value", "unsigned_bundle", "bad_signature"};
-    audit::Draft draft(audit::Kind::policy_load);
-    draft.set(Field::pol_result, "refused:" + std::string(kWords[static_cast<size_t>(why)]));
-    metrics_.count("policy_loads_total|refused");
-    recorder_->note(std::move(draft));
-  }
-
   void record_policy() {
-    audit::Draft draft(audit::Kind::policy_load);
-    draft.set(Field::pol_bundle, hex(view(policy::digest(*policy_.program))));
-    draft.set(Field::pol_ver, std::string(policy::version(*policy_.program)));
-    if (!policy::signer(*policy_.program).empty()) draft.set(Field::pol_signer, std::string(policy::signer(*policy_.program)));
-    draft.set(Field::pol_result, std::string("loaded"));
     metrics_.count("policy_loads_total|loaded");
-    recorder_->note(std::move(draft));
+    recorder_->note(record_of(*policy_.program));
   }
 
   void reload() {
     auto loaded = load_policy(config_, *pack_);
     if (!loaded) {
       log::error("policy not reloaded, the old one stays in force: {}", loaded.error().detail);
-      return record_policy_refused(loaded.error().code);
+      metrics_.count("policy_loads_total|refused");
+      return recorder_->note(record_of_refused(loaded.error().code));
     }
     policy_ = std::move(*loaded);
     workers_->send_policy(policy_.message);
@@ -340,6 +336,7 @@ class Control final : public Supervisor {
     ::sd_notify(0, "STOPPING=1");
     ::unlink(ready_path().c_str());
     (void)guard_->set_listener(kernel::own_netns_cookie(), 0);
+    namespaces_->close();
     workers_->drain(static_cast<uint32_t>(config_.drain_timeout.count()));
     stop_deadline_ = std::chrono::steady_clock::now() + config_.drain_timeout + seconds(1);
     poll_stop();
@@ -361,7 +358,7 @@ class Control final : public Supervisor {
   }
 
   [[nodiscard]] Report report() const {
-    return {config_, *policy_.program, *guard_, *recorder_, *desk_, *workers_, guarded_, ready_};
+    return {config_, *policy_.program, *guard_, *recorder_, *desk_, *workers_, *namespaces_, guarded_, ready_};
   }
 
   [[nodiscard]] std::string ready_path() const { return config_.run_dir + "/ready"; }
@@ -380,11 +377,12 @@ class Control final : public Supervisor {
   std::unique_ptr<Desk> desk_;
   std::unique_ptr<Destinations> destinations_;
   std::unique_ptr<Workers> workers_;
+  std::unique_ptr<Namespaces> namespaces_;
   std::unique_ptr<Admin> admin_;
   std::string guarded_, workers_cgroup_;
   asio::signal_set signals_{io_};
   asio::posix::stream_descriptor ring_{io_};
-  asio::steady_timer beat_timer_{io_}, heartbeat_timer_{io_}, resolve_timer_{io_}, stop_timer_{io_};
+  asio::steady_timer beat_timer_{io_}, heartbeat_timer_{io_}, resolve_timer_{io_}, sweep_timer_{io_}, stop_timer_{io_};
   std::chrono::steady_clock::time_point stop_deadline_;
   bool ready_ = false, stopping_ = false, watching_signals_ = false;
 };

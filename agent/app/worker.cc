@@ -14,7 +14,9 @@
 #include <memory>
 #include <vector>
 
+#include "agent/app/acceptors.h"
 #include "agent/app/link.h"
+#include "agent/app/passage.h"
 #include "agent/app/remote.h"
 #include "agent/app/sandbox.h"
 #include "agent/base/log.h"
@@ -28,13 +30,19 @@ using asio::ip::tcp;
 namespace {
 
 constexpr auto kReportEvery = std::chrono::seconds(1);
-constexpr auto kAcceptPause = std::chrono::milliseconds(50);
+constexpr auto kLastTurn = std::chrono::milliseconds(50);
+constexpr uint64_t kOwnNamespace = 0;
 constexpr size_t kFrameBytesMax = 64 << 20;  // a policy bundle or a set of trust anchors
 
 class Worker {
  public:
   explicit Worker(const WorkerDescriptors& descriptors)
-      : descriptors_(descriptors), remote_(client_tls_), report_timer_(io_) {}
+      : descriptors_(descriptors),
+        remote_(client_tls_),
+        acceptors_(
+            io_, [this](tcp::socket socket) { serve(std::move(socket)); },
+            [this] { tally_.count("connections_total|accept_failed"); }),
+        report_timer_(io_) {}
 
   int run() {
     link_ = Link::open(
@@ -61,6 +69,7 @@ class Worker {
       case MessageType::leaf_reply: return on<LeafReply>(payload, [this](LeafReply r) { return remote_.answer(std::move(r)); });
       case MessageType::recorded: return on<Recorded>(payload, [this](Recorded r) { return remote_.answer(r); });
       case MessageType::ping: return on<Ping>(payload, [this](Ping ping) { return link_->send(Pong{ping.nonce}), true; });
+      case MessageType::listener_gone: return on<ListenerGone>(payload, [this](ListenerGone m) { return acceptors_.close(m.number), true; });
       case MessageType::drain: return on<Drain>(payload, [this](Drain drain) { return begin_drain(drain), true; });
       default: return false;
     }
@@ -104,8 +113,9 @@ class Worker {
       log::error("worker cannot confine itself: {}", confined.error().detail);
       return false;
     }
-    listen(descriptors_.listener_v4, tcp::v4());
-    if (descriptors_.listener_v6 >= 0) listen(descriptors_.listener_v6, tcp::v6());
+    acceptors_.listen(kOwnNamespace, Fd(descriptors_.listener_v4));
+    if (descriptors_.listener_v6 >= 0) acceptors_.listen(kOwnNamespace, Fd(descriptors_.listener_v6));
+    passage_ = std::make_unique<Passage>(io_, descriptors_.passage, [this](Parcel parcel) { take(std::move(parcel)); });
     report();
     link_->send(Ready{kProtocol});
     return true;
@@ -128,35 +138,21 @@ class Worker {
     return true;
   }
 
-  void listen(int fd, const tcp& family) {
-    auto& acceptor = *acceptors_.emplace_back(std::make_unique<tcp::acceptor>(io_, family, fd));
-    boost::system::error_code ignored;
-    acceptor.non_blocking(true, ignored);
-    accept(acceptor);
+  void serve(tcp::socket socket) {
+    ++running_;
+    asio::co_spawn(io_, pipeline::serve(*services_, std::move(socket)), [this](const std::exception_ptr& bug) {
+      // Our code throws nothing; what arrives here is a bug, and a worker with a bug does not go on.
+      if (bug) std::abort();
+      --running_;
+      finish_drain();
+    });
   }
 
-  void accept(tcp::acceptor& acceptor) {
-    acceptor.async_accept([this, &acceptor](boost::system::error_code error, tcp::socket socket) {
-      if (error == asio::error::operation_aborted) return;
-      if (error) {
-        // Out of descriptors or memory: a pause lets running exchanges end.
-        tally_.count("connections_total|accept_failed");
-        auto pause = std::make_shared<asio::steady_timer>(io_, kAcceptPause);
-        pause->async_wait([this, &acceptor, pause](boost::system::error_code) { accept(acceptor); });
-        return;
-      }
-      boost::system::error_code ignored;
-      socket.non_blocking(true, ignored);
-      socket.set_option(tcp::no_delay(true), ignored);
-      ++running_;
-      asio::co_spawn(io_, pipeline::serve(*services_, std::move(socket)), [this](const std::exception_ptr& bug) {
-        // Our code throws nothing; what arrives here is a bug, and a worker with a bug does not go on.
-        if (bug) std::abort();
-        --running_;
-        finish_drain();
-      });
-      accept(acceptor);
-    });
+  void take(Parcel parcel) {
+    if (parcel.head.kind == ParcelKind::socket) return remote_.answer(parcel.head.number, std::move(parcel.descriptors[0]));
+    if (services_->draining) return;
+    for (Fd& listener : parcel.descriptors)
+      if (listener) acceptors_.listen(parcel.head.number, std::move(listener));
   }
 
   void report() {
@@ -171,8 +167,7 @@ class Worker {
 
   void begin_drain(const Drain& drain) {
     services_->draining = true;
-    boost::system::error_code ignored;
-    for (auto& acceptor : acceptors_) acceptor->close(ignored);
+    acceptors_.close_all();
     // A connection that waits between two requests has nothing to finish.
     for (pipeline::Connection* idle : services_->idle) idle->client.stream.close();
     drain_timer_ = std::make_unique<asio::steady_timer>(io_, std::chrono::milliseconds(drain.deadline_ms));
@@ -190,7 +185,7 @@ class Worker {
     Stats stats{tally_.take()};
     link_->send(stats);
     // The link's queue leaves in the next turn; then the process has nothing left to do.
-    auto last = std::make_shared<asio::steady_timer>(io_, kAcceptPause);
+    auto last = std::make_shared<asio::steady_timer>(io_, kLastTurn);
     last->async_wait([last](boost::system::error_code) { std::_Exit(0); });
   }
 
@@ -205,7 +200,8 @@ class Worker {
   std::shared_ptr<Link> link_;
   Remote remote_;
   std::unique_ptr<pipeline::Services> services_;
-  std::vector<std::unique_ptr<tcp::acceptor>> acceptors_;
+  Acceptors acceptors_;
+  std::unique_ptr<Passage> passage_;
   asio::steady_timer report_timer_;
   std::unique_ptr<asio::steady_timer> drain_timer_;
   size_t running_ = 0;

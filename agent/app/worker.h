@@ -12,6 +12,7 @@ struct WorkerDescriptors {
   int listener_v4 = -1;
   int listener_v6 = -1;  // -1: none
   int supervisor_pid = 0;
+  int passage = -1;
   std::vector<int> spool_files = {};  // empty, for large bodies
 };
 

@@ -40,12 +40,14 @@ Result<void, SpawnError> Workers::spawn() {
   const uint64_t number = next_worker_++;
   One& one = workers_[number];
   one.pid = spawned->pid;
+  one.passage = std::move(spawned->passage);
   one.started = Clock::now();
   one.link = Link::open(
       io_, spawned->link.release(), {},
       [this, number](MessageType type, std::string_view payload) { return receive(number, type, payload); },
       [this, number](const char* why) { gone(number, why); });
   one.link->send(start_);
+  if (started_) started_(number);
   return {};
 }
 
@@ -69,6 +71,11 @@ bool Workers::receive(uint64_t number, MessageType type, std::string_view payloa
       });
     case MessageType::leaf_query:
       return with(LeafQuery{}, [&](const LeafQuery& m) { return one.link->send(desk_.leaf(m)), true; });
+    case MessageType::socket_query:
+      return with(SocketQuery{}, [&](const SocketQuery& m) {
+        const Fd socket = desk_.socket(number, m);
+        return send(number, {ParcelKind::socket, 0, m.query}, {&socket, 1}), true;
+      });
     case MessageType::decision:
       return with(Decision{}, [&](const Decision& m) {
         return desk_.decision(number, m, [link = one.link, token = m.token](RecordFault fault) {
@@ -111,6 +118,18 @@ void Workers::spawn_later() {
   });
 }
 
+void Workers::send(uint64_t worker, const ParcelHead& head, std::span<const Fd> descriptors) {
+  const auto found = workers_.find(worker);
+  if (found == workers_.end() || send_parcel(found->second.passage.get(), head, descriptors)) return;
+  found->second.link->close("it does not take its descriptors");
+}
+
+std::vector<uint64_t> Workers::numbers() const {
+  std::vector<uint64_t> all;
+  for (const auto& [number, one] : workers_) all.push_back(number);
+  return all;
+}
+
 void Workers::reap() {
   for (;;) {
     int status = 0;
@@ -146,12 +165,12 @@ size_t Workers::ready() const {
 
 void Workers::send_policy(const Policy& policy) {
   start_.policy = policy;
-  for (auto& [number, one] : workers_) one.link->send(policy);
+  broadcast(policy);
 }
 
 void Workers::drain(uint32_t deadline_ms) {
   draining_ = true;
-  for (auto& [number, one] : workers_) one.link->send(Drain{deadline_ms});
+  broadcast(Drain{deadline_ms});
 }
 
 }  // namespace warden::app

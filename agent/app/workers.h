@@ -8,11 +8,14 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/app/link.h"
 #include "agent/app/messages.h"
+#include "agent/app/passage.h"
 #include "agent/app/port_hold.h"
 #include "agent/app/spawn.h"
 
@@ -25,6 +28,8 @@ class WorkerDesk {
   // `reply` is called once, now or later.
   virtual void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) = 0;
   virtual LeafReply leaf(const LeafQuery& query) = 0;
+  // Empty: not to be had. The query's flow must be the worker's.
+  virtual Fd socket(uint64_t worker, const SocketQuery& query) = 0;
   // The same here. False, here and below: the worker broke the protocol.
   virtual bool decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) = 0;
   virtual bool outcome(uint64_t worker, const Outcome& message) = 0;
@@ -51,6 +56,15 @@ class Workers {
   // Every worker is ready and answered a ping sent within the last `within`.
   [[nodiscard]] bool all_alive(std::chrono::milliseconds within) const;
   void send_policy(const Policy& policy);
+  // Descriptors for one worker. One that does not take them is ended and replaced.
+  void send(uint64_t worker, const ParcelHead& head, std::span<const Fd> descriptors);
+  template <class Message>
+  void broadcast(const Message& message) {
+    for (auto& [number, one] : workers_) one.link->send(message);
+  }
+  [[nodiscard]] std::vector<uint64_t> numbers() const;
+  // Called for each worker that is started from now on, once it can be sent to.
+  void on_start(std::function<void(uint64_t worker)> started) { started_ = std::move(started); }
   void drain(uint32_t deadline_ms);
   [[nodiscard]] bool none_left() const { return workers_.empty(); }
   [[nodiscard]] uint16_t port() const { return setup_.port; }
@@ -63,6 +77,7 @@ class Workers {
   struct One {
     pid_t pid = -1;  // -1: reaped, and the number may be another process's by now
     std::shared_ptr<Link> link;
+    Fd passage;
     bool ready = false;
     Clock::time_point started{};
     Clock::time_point answered_ping{};  // when the ping that it answered last was sent
@@ -79,6 +94,7 @@ class Workers {
   Start start_;
   std::unordered_map<uint64_t, One> workers_;
   std::unordered_map<uint64_t, Clock::time_point> pings_;
+  std::function<void(uint64_t)> started_;
   uint64_t next_worker_ = 1, next_ping_ = 1, restarts_ = 0;
   std::chrono::milliseconds respawn_pause_{100};
   bool draining_ = false;

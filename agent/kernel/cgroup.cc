@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where cgroup2 is, what a cgroup's id is, and which network namespace this is.
+// Where cgroup2 is, and what a cgroup's id is.
 #include <fcntl.h>
-#include <sys/socket.h>
 
 #include <cstring>
 #include <sstream>
 
-#include "agent/base/fd.h"
 #include "agent/base/file.h"
 #include "agent/kernel/guard.h"
 
@@ -59,15 +57,6 @@ std::optional<uint64_t> cgroup_id(const std::string& path) {
   uint64_t id = 0;
   std::memcpy(&id, space + offsetof(file_handle, f_handle), sizeof id);
   return id;
-}
-
-uint64_t own_netns_cookie() {
-  constexpr int kSoNetnsCookie = 71;  // Linux 5.14
-  const Fd probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  uint64_t cookie = 0;
-  socklen_t length = sizeof cookie;
-  if (!probe || ::getsockopt(probe.get(), SOL_SOCKET, kSoNetnsCookie, &cookie, &length) != 0) return 0;
-  return cookie;
 }
 
 }  // namespace warden::kernel

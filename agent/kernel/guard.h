@@ -99,7 +99,6 @@ class Guard {
 // The cgroup2 mount's root from mountinfo; nullopt when there is none.
 std::optional<std::string> cgroup2_root();
 std::optional<uint64_t> cgroup_id(const std::string& path);
-uint64_t own_netns_cookie();
 
 // One line each for `doctor`: what the kernel lacks, and the remedy.
 struct Probe {

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "agent/kernel/guard.h"
+#include "agent/kernel/netns.h"
 #include "agent/kernel/privilege.h"
 #include "agent/kernel/programs.h"
 

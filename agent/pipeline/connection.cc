@@ -9,7 +9,6 @@
 #include "agent/pipeline/joints.h"
 #include "agent/pipeline/provider_leg.h"
 #include "agent/pipeline/records.h"
-#include "tlsproxy/forward/connector.h"
 #include "tlsproxy/forward/splice.h"
 #include "tlsproxy/intercept/opening.h"
 #include "tlsproxy/tls/deadline.h"
@@ -21,7 +20,6 @@ using asio::ip::tcp;
 namespace {
 
 constexpr int kOpeningTimeoutMs = 30'000;
-constexpr int kSpliceDialTimeoutMs = 30'000;
 constexpr auto kHandshakeTimeout = std::chrono::seconds(30);
 
 Endpoint endpoint_of(const tcp::endpoint& endpoint) {
@@ -76,7 +74,7 @@ asio::awaitable<void> splice_through(Connection& connection, std::string_view se
   Services& services = connection.services;
   services.tally.count("connections_total|spliced");
   tcp::socket socket(connection.client.stream.socket().get_executor());
-  if (!co_await forward::dial(socket, connection.grant.original, kSpliceDialTimeoutMs)) co_return;
+  if (!co_await dial_original(connection, socket)) co_return;
   tcp::socket client = std::move(connection.client.stream.socket());
   co_await forward::splice(std::move(client), std::move(socket), seen);
 }

@@ -14,6 +14,8 @@ std::string pool_key(const Connection& connection, std::string_view credential_f
   key += '|';
   key += connection.grant.original.to_string();
   key += '|';
+  key += std::to_string(connection.grant.netns);
+  key += '|';
   key += std::to_string(connection.grant.identity.uid);
   key += '|';
   key += credential_fingerprint;
@@ -41,7 +43,7 @@ tls::Async<tls::Stream> open_leg(Connection& connection) {
     boost::system::error_code ignored;
     socket.close(ignored);
   });
-  auto reached = co_await forward::dial(socket, connection.grant.original, kDialTimeoutMs);
+  auto reached = co_await dial_original(connection, socket);
   if (reached) {
     leg.emplace(std::move(socket));
     if (connection.service->tls) reached = co_await secure(connection, *leg);
@@ -52,6 +54,18 @@ tls::Async<tls::Stream> open_leg(Connection& connection) {
 }
 
 }  // namespace
+
+tls::Async<void> dial_original(Connection& connection, tls::Stream::Socket& socket) {
+  const Endpoint& original = connection.grant.original;
+  if (connection.grant.netns != 0) {
+    Fd fd = co_await connection.services.supervisor.socket(connection.grant.flow, !original.is_v4());
+    boost::system::error_code error;
+    if (fd) socket.assign(original.is_v4() ? boost::asio::ip::tcp::v4() : boost::asio::ip::tcp::v6(), fd.get(), error);
+    if (!fd || error) co_return fail(tls::StreamError::closed, "no socket in the application's network namespace");
+    static_cast<void>(fd.release());
+  }
+  co_return co_await forward::dial(socket, original, kDialTimeoutMs);
+}
 
 tls::Async<void> reach_provider(Connection& connection, std::string_view credential_fingerprint) {
   std::string key = pool_key(connection, credential_fingerprint);

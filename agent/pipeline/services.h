@@ -13,6 +13,7 @@
 #include "agent/attribution/identity.h"
 #include "agent/base/address.h"
 #include "agent/base/digest.h"
+#include "agent/base/fd.h"
 #include "agent/pipeline/bodies.h"
 #include "agent/pipeline/tally.h"
 #include "audit/record/draft.h"
@@ -31,6 +32,7 @@ struct FlowGrant {
   Endpoint original;
   std::string host;  // the name under which that address is guarded
   attribution::Identity identity;
+  uint64_t netns = 0;  // another network namespace than ours, from which the provider must be dialled; 0: ours
 };
 
 enum class RecordResult : uint8_t { durable, not_durable, spool_full, overloaded, refused };
@@ -48,6 +50,8 @@ class Supervisor {
   virtual void outcome(uint64_t flow, const audit::Draft& outcome) = 0;
   virtual void flow_record(uint64_t flow, const audit::Draft& record) = 0;
   virtual void flow_end(uint64_t flow) = 0;
+  // A TCP socket, not connected, in the network namespace of a flow that lives elsewhere; empty when there is none to be had.
+  virtual boost::asio::awaitable<Fd> socket(uint64_t flow, bool v6) = 0;
 };
 
 struct Services {

@@ -10,7 +10,7 @@
 
 namespace warden::forward {
 
-// TCP_NODELAY is set. `timeout_ms` bounds the handshake of TCP, not what follows. Whoever closes `socket` meanwhile ends it.
+// A `socket` that is open already is taken as it is. TCP_NODELAY is set. `timeout_ms` bounds the handshake of TCP, not what follows. Whoever closes `socket` meanwhile ends it.
 tls::Async<void> dial(boost::asio::ip::tcp::socket& socket, const Endpoint& to, int timeout_ms);
 
 }  // namespace warden::forward

@@ -80,7 +80,7 @@ asio::awaitable<void> carry(tcp::socket& from, tcp::socket& to, uint64_t& total)
 tls::Async<void> dial(tcp::socket& socket, const Endpoint& to, int timeout_ms) {
   boost::system::error_code ignored;
   const tcp::endpoint endpoint = asio_endpoint(to);
-  socket.open(endpoint.protocol(), ignored);
+  if (!socket.is_open()) socket.open(endpoint.protocol(), ignored);
   socket.non_blocking(true, ignored);
   const tls::Deadline deadline(socket.get_executor(), std::chrono::milliseconds(timeout_ms), [&socket] {
     boost::system::error_code close_error;

@@ -44,7 +44,7 @@ class Recorded final : public Supervisor {
  public:
   FlowGrant grant;
   std::vector<audit::Draft> decisions, outcomes, flows;
-  size_t ended = 0;
+  size_t ended = 0, sockets = 0;
 
   asio::awaitable<std::optional<FlowGrant>> flow(const Endpoint&, const Endpoint&) override { co_return grant; }
   asio::awaitable<bool> leaf(const std::string&) override { co_return false; }
@@ -55,6 +55,10 @@ class Recorded final : public Supervisor {
   void outcome(uint64_t, const audit::Draft& outcome) override { outcomes.push_back(outcome); }
   void flow_record(uint64_t, const audit::Draft& record) override { flows.push_back(record); }
   void flow_end(uint64_t) override { ++ended; }
+  asio::awaitable<Fd> socket(uint64_t, bool v6) override {
+    ++sockets;
+    co_return Fd(::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  }
 };
 
 // Everything may pass; government numbers are redacted.

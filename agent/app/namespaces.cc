@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/namespaces.h"
+
+#include <dirent.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+#include "agent/base/file.h"
+#include "agent/base/log.h"
+#include "tlsproxy/intercept/listener.h"
+
+namespace warden::app {
+namespace {
+
+constexpr int kPortTries = 16;
+constexpr auto kTryAgain = std::chrono::seconds(1);
+constexpr auto kKeepEmpty = std::chrono::seconds(10);  // a namespace may outlive its processes and get new ones
+constexpr size_t kRemembered = 4096;
+
+std::vector<pid_t> processes() {
+  std::vector<pid_t> found;
+  const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
+  while (const dirent* entry = proc ? ::readdir(proc.get()) : nullptr)
+    if (const int pid = std::atoi(entry->d_name); pid > 0) found.push_back(pid);
+  return found;
+}
+
+// The inode of the network namespace a process lives in; 0 when it is gone or not to be looked at.
+ino_t netns_of(pid_t pid) {
+  struct stat status {};
+  return ::stat(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+bool lives_below(pid_t pid, const std::string& cgroup2_root, const std::string& folder) {
+  const auto cgroups = read_file("/proc/" + std::to_string(pid) + "/cgroup", 1 << 16);
+  const size_t at = cgroups ? cgroups->find("0::/") : std::string::npos;
+  if (at == std::string::npos) return false;
+  const std::string path = cgroup2_root + cgroups->substr(at + 3, cgroups->find('\n', at) - at - 3);
+  return folder == cgroup2_root || path == folder || path.starts_with(folder + "/");
+}
+
+}  // namespace
+
+Namespaces::Namespaces(kernel::Guard& guard, Workers& workers, Metrics& metrics)
+    : guard_(guard), workers_(workers), metrics_(metrics), own_cookie_(kernel::own_netns_cookie()) {}
+
+void Namespaces::seen(const kernel::ProcessFacts& process) {
+  const uint64_t cookie = process.netns_cookie;
+  if (is_own(cookie)) return;
+  const auto now = Clock::now();
+  if (const auto known = served_.find(cookie); known != served_.end()) {
+    known->second.used = now;
+    return;
+  }
+  if (const auto wait = not_before_.find(cookie); wait != not_before_.end() && now < wait->second) return;
+  if (not_before_.size() >= kRemembered) not_before_.clear();
+  not_before_[cookie] = now + kTryAgain;
+  auto netns = kernel::Netns::of(process.tgid);
+  // Gone, or moved on: whoever else lives there is seen in its turn.
+  if (!netns || netns->cookie() != cookie) return;
+  open(std::move(*netns));
+}
+
+void Namespaces::scan(const std::string& cgroup2_root, const std::string& guarded) {
+  std::unordered_set<ino_t> known = {netns_of(::getpid())};
+  for (const pid_t pid : processes()) {
+    const ino_t inode = netns_of(pid);
+    if (inode == 0 || known.contains(inode) || !lives_below(pid, cgroup2_root, guarded)) continue;
+    known.insert(inode);
+    if (auto netns = kernel::Netns::of(pid); netns && !served_.contains(netns->cookie())) open(std::move(*netns));
+  }
+}
+
+void Namespaces::open(kernel::Netns netns) {
+  const uint64_t cookie = netns.cookie();
+  if (served_.size() >= kMax) {
+    metrics_.count("namespaces_refused_total|full");
+    return log::error("network namespace {} is not served: {} are already", cookie, kMax);
+  }
+  Served served{std::move(netns), 0, {}, Clock::now()};
+  for (int i = 0; i < kPortTries; ++i) {
+    std::unordered_map<uint64_t, intercept::ListenerPair> by_worker;
+    if (!listen(served, by_worker)) break;
+    // Taken back below when the number serves another namespace: accept() could not tell the two apart.
+    const auto set = guard_.set_listener(cookie, served.port);
+    if (!set && set.error().code == kernel::GuardError::busy) continue;
+    if (!set) break;
+    for (auto& [worker, pair] : by_worker) {
+      const std::array<Fd, 2> both = {std::move(pair.v4), std::move(pair.v6)};
+      workers_.send(worker, {ParcelKind::listener, 0, cookie}, both);
+    }
+    log::debug("serving network namespace {} at port {}", cookie, served.port);
+    not_before_.erase(cookie);
+    served_.emplace(cookie, std::move(served));
+    return;
+  }
+  metrics_.count("namespaces_refused_total|no_listener");
+  log::error("network namespace {} is not served, its LLM connections are refused: no listener on its loopback", cookie);
+}
+
+// A pair for each worker, all at one port, which is then held for as long as the namespace is served.
+bool Namespaces::listen(Served& served, std::unordered_map<uint64_t, intercept::ListenerPair>& by_worker) {
+  served.port = 0;
+  served.hold = {};
+  bool whole = true;
+  const auto entered = served.netns.run([&] {
+    for (const uint64_t worker : workers_.numbers()) {
+      auto pair = intercept::listen_on_loopback(served.port);
+      if (!pair) return void(whole = false);
+      served.port = pair->port;
+      if (!served.hold.holds()) whole = whole && served.hold.take(pair->port, static_cast<bool>(pair->v6));
+      by_worker.emplace(worker, std::move(*pair));
+    }
+  });
+  if (!entered) log::warn("network namespace {}: {}", served.netns.cookie(), entered.error().detail);
+  return entered && whole && !by_worker.empty();
+}
+
+void Namespaces::serve(uint64_t worker) {
+  for (auto& [cookie, served] : served_) {
+    std::array<Fd, 2> both;
+    const auto entered = served.netns.run([&, port = served.port] {
+      if (auto pair = intercept::listen_on_loopback(port)) both = {std::move(pair->v4), std::move(pair->v6)};
+    });
+    if (entered && both[0])
+      workers_.send(worker, {ParcelKind::listener, 0, cookie}, both);
+    else
+      log::warn("network namespace {}: a new worker has no listener there", cookie);
+  }
+}
+
+void Namespaces::sweep() {
+  if (served_.empty()) return;
+  std::unordered_set<ino_t> inhabited;
+  for (const pid_t pid : processes()) inhabited.insert(netns_of(pid));
+  const auto now = Clock::now();
+  for (auto at = served_.begin(); at != served_.end();) {
+    Served& served = at->second;
+    if (inhabited.contains(served.netns.inode())) served.used = now;
+    if (now - served.used < kKeepEmpty) {
+      ++at;
+      continue;
+    }
+    log::debug("network namespace {} has no processes left", at->first);
+    (void)guard_.set_listener(at->first, 0);
+    workers_.broadcast(ListenerGone{at->first});
+    at = served_.erase(at);
+  }
+}
+
+void Namespaces::close() {
+  for (const auto& [cookie, served] : served_) (void)guard_.set_listener(cookie, 0);
+}
+
+Fd Namespaces::socket(uint64_t cookie, bool v6) const {
+  Fd made;
+  const auto found = served_.find(cookie);
+  if (found == served_.end()) return made;
+  const auto entered = found->second.netns.run(
+      [&] { made.reset(::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); });
+  if (!entered || !made) log::warn("network namespace {}: no socket for the provider leg", cookie);
+  return made;
+}
+
+}  // namespace warden::app

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Namespaces: the network namespaces, other than the host's, in which guarded processes live. Each gets listeners of its own on
+// its loopback, since a connection cannot be redirected from one namespace into another; and the provider leg is dialled from
+// within it, so that its routes, its address and its network policy still apply.
+//
+// A namespace is served from the first exec or fork that is seen there, and at the latest from its first refused connect; until
+// then the kernel refuses its LLM connections. It is given up when no process lives in it any more: our sockets would otherwise
+// keep it alive for ever. Control thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+#include "agent/app/metrics.h"
+#include "agent/app/port_hold.h"
+#include "agent/app/workers.h"
+#include "agent/base/fd.h"
+#include "agent/kernel/guard.h"
+#include "agent/kernel/netns.h"
+
+namespace warden::app {
+
+class Namespaces {
+ public:
+  static constexpr size_t kMax = 4096;  // more are refused by the kernel, logged and counted
+
+  Namespaces(kernel::Guard& guard, Workers& workers, Metrics& metrics);
+
+  // Serves the namespace of a guarded process, if it is not the host's and not served yet.
+  void seen(const kernel::ProcessFacts& process);
+  // Once, at start: the processes below `guarded` that live elsewhere already.
+  void scan(const std::string& cgroup2_root, const std::string& guarded);
+  // Gives a new worker its listeners.
+  void serve(uint64_t worker);
+  // At the end: the kernel refuses their LLM connections from now on.
+  void close();
+  // Gives up namespaces without processes. Every few seconds.
+  void sweep();
+  // A TCP socket in the namespace, without address; none when it is not served or the kernel has none to give.
+  [[nodiscard]] Fd socket(uint64_t cookie, bool v6) const;
+
+  [[nodiscard]] bool is_own(uint64_t cookie) const { return cookie == own_cookie_ || cookie == 0; }
+  [[nodiscard]] size_t size() const { return served_.size(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Served {
+    kernel::Netns netns;
+    uint16_t port = 0;
+    PortHold hold;
+    Clock::time_point used{};  // when a process of it was last seen
+  };
+  void open(kernel::Netns netns);
+  bool listen(Served& served, std::unordered_map<uint64_t, intercept::ListenerPair>& by_worker);
+
+  kernel::Guard& guard_;
+  Workers& workers_;
+  Metrics& metrics_;
+  const uint64_t own_cookie_;
+  std::unordered_map<uint64_t, Served> served_;                // by cookie
+  std::unordered_map<uint64_t, Clock::time_point> not_before_;  // namespaces that could not be served: when to try again
+};
+
+}  // namespace warden::app

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/kernel/netns.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <system_error>
+#include <thread>
+
+namespace warden::kernel {
+
+Result<Netns, NetnsError> Netns::of(pid_t pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
+  Netns netns(Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)));
+  struct stat status {};
+  if (!netns.fd_ || ::fstat(netns.fd_.get(), &status) != 0)
+    return fail(errno == EACCES || errno == EPERM ? NetnsError::not_permitted : NetnsError::gone,
+                path + ": " + std::strerror(errno));
+  netns.inode_ = status.st_ino;
+  uint64_t cookie = 0;
+  if (auto done = netns.run([&] { cookie = own_netns_cookie(); }); !done) return std::unexpected(done.error());
+  netns.cookie_ = cookie;
+  return netns;
+}
+
+Result<void, NetnsError> Netns::run(const std::function<void()>& make) const {
+  int error = 0;
+  try {
+    std::thread([&] {
+      error = ::setns(fd_.get(), CLONE_NEWNET) == 0 ? 0 : errno;
+      if (error == 0) make();
+    }).join();
+  } catch (const std::system_error& refused) {  // the one thing that std::thread says by throwing
+    return fail(NetnsError::no_thread, refused.what());
+  }
+  if (error != 0) return fail(NetnsError::not_permitted, std::string("setns: ") + std::strerror(error));
+  return {};
+}
+
+uint64_t own_netns_cookie() {
+  constexpr int kSoNetnsCookie = 71;  // Linux 5.14
+  const Fd probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  if (!probe || ::getsockopt(probe.get(), SOL_SOCKET, kSoNetnsCookie, &cookie, &length) != 0) return 0;
+  return cookie;
+}
+
+}  // namespace warden::kernel

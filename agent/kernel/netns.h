@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Network namespaces as the agent meets them: opened by a process that lives in one, told apart by the kernel's cookie
+// (which is never reused), entered by a thread of its own for as long as it takes to make sockets there.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+
+#include "agent/base/fd.h"
+#include "agent/base/result.h"
+
+namespace warden::kernel {
+
+enum class NetnsError { gone, not_permitted, no_thread };
+
+class Netns {
+ public:
+  // The namespace of process `pid` of this pid namespace, now. Keeps it alive while it is held.
+  static Result<Netns, NetnsError> of(pid_t pid);
+
+  [[nodiscard]] uint64_t cookie() const { return cookie_; }  // SO_NETNS_COOKIE
+  [[nodiscard]] ino_t inode() const { return inode_; }       // as /proc/PID/ns/net shows it
+
+  // Runs `make` in a thread that has entered the namespace, and waits for it. What it creates stays there; the caller's
+  // thread never leaves its own. Needs CAP_SYS_ADMIN.
+  Result<void, NetnsError> run(const std::function<void()>& make) const;
+
+ private:
+  explicit Netns(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+  uint64_t cookie_ = 0;
+  ino_t inode_ = 0;
+};
+
+uint64_t own_netns_cookie();  // 0: the kernel does not tell (before 5.14)
+
+}  // namespace warden::kernel
