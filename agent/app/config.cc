@@ -2,7 +2,6 @@
 // Which keys there are. yaml-cpp's exceptions end here.
 #include "agent/app/config.h"
 
-
 #include "agent/app/config_section.h"
 #include "agent/base/file.h"
 
@@ -40,6 +39,7 @@ void read_intercept(Document& document, Section at, InterceptConfig& config) {
   at.unless("cgroup", "auto", [&] { at.path("cgroup", config.cgroup); });
   at.either("on_agent_down", config.pass_when_agent_down, "refuse", "pass");
   at.either("unknown_quic", config.refuse_unknown_quic, "record", "refuse");
+  at.either("unreadable_hello", config.pass_unreadable_hello, "refuse", "record");
   at.either("mode", config.strict, "learned", "strict");
   at.duration("stale_after", config.stale_after);
   size_t index = 0;

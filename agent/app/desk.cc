@@ -54,12 +54,22 @@ void Desk::drain_kernel_events() {
         metrics_.count("kernel_connects_total|passed");
         record_connect(event, "observed");
         break;
+      case kernel::EventKind::tripped: trip(event); break;
       case kernel::EventKind::connect: metrics_.count("kernel_connects_total|redirected"); break;
       case kernel::EventKind::dns_learned:
         log::debug("learned {} for {}", event.flow.original.to_string(), event.host);
         break;
     }
   });
+}
+
+// Dropped packets alone would leave the client to its own timeout: the socket is ended, so that it may try again at once.
+void Desk::trip(const kernel::Event& event) {
+  if (event.dropped && event.is_tcp)
+    if (auto ended = kernel::destroy_socket(event.socket, event.flow.process.tgid); !ended)
+      log::debug("a refused connection of pid {} was not ended: {}", event.flow.process.tgid, ended.error().detail);
+  metrics_.count(event.dropped ? "kernel_connects_total|refused" : "kernel_connects_total|passed");
+  record_connect(event, event.dropped ? "refused" : "observed");
 }
 
 void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) {
@@ -178,7 +188,7 @@ void Desk::stats(const Stats& message) { metrics_.add(message.counters); }
 
 void Desk::record_connect(const kernel::Event& event, const char* capture) {
   if (!flow_rate_.admit(event.flow.process.uid, second_now())) return;
-  identify(0, event.flow, [this, original = event.flow.original, reason = event.reason, capture](attribution::Identity identity) {
+  identify(0, event.flow, [this, original = event.flow.original, reason = event.reason, host = event.host, capture](attribution::Identity identity) {
     GrantedFlow flow;
     flow.original = original;
     flow.identity = std::move(identity);
@@ -187,6 +197,7 @@ void Desk::record_connect(const kernel::Event& event, const char* capture) {
     destination_fields(original, draft);
     draft.set(Field::net_capture, std::string(capture));
     draft.set(Field::net_reason, reason);
+    if (!host.empty()) draft.set(Field::net_host, host);
     observations_.decided(flow, draft);
     recorder_.note(std::move(draft));
   });

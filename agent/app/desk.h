@@ -58,6 +58,8 @@ class Desk final : public WorkerDesk {
   };
   // Calls `done` when the executable's digest is known, or has taken too long.
   void identify(uint64_t worker, const kernel::Flow& flow, Identified done);
+  // A connection that was not redirected and turned out to be an LLM's.
+  void trip(const kernel::Event& event);
   // A connection that the kernel refused or let through: recorded, up to a rate; the rest is counted.
   void record_connect(const kernel::Event& event, const char* capture);
 

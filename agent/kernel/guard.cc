@@ -86,6 +86,7 @@ Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint6
   value.layout_version = EW_LAYOUT_VERSION;
   if (config.pass_when_stale) value.flags |= EW_PASS_WHEN_STALE;
   if (config.refuse_unknown_quic) value.flags |= EW_REFUSE_UNKNOWN_QUIC;
+  if (config.pass_unreadable) value.flags |= EW_PASS_UNREADABLE;
   value.guarded_cgroup = cgroup;
   value.exempt_cgroup = config.exempt_cgroup;
   value.stale_after_ns = static_cast<uint64_t>(std::chrono::nanoseconds(config.stale_after).count());

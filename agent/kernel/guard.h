@@ -15,6 +15,7 @@
 #include "agent/base/address.h"
 #include "agent/base/fd.h"
 #include "agent/base/result.h"
+#include "agent/kernel/sockets.h"
 
 namespace warden::kernel {
 
@@ -26,6 +27,7 @@ struct GuardConfig {
   uint64_t exempt_cgroup = 0;  // id of the workers' cgroup: never redirected (0: none)
   bool pass_when_stale = false;  // intercept.on_agent_down: pass
   bool refuse_unknown_quic = false;
+  bool pass_unreadable = false;  // intercept.unreadable_hello: record
   std::chrono::milliseconds stale_after{1500};
 };
 
@@ -51,16 +53,22 @@ struct Flow {
   ProcessFacts process;
 };
 
-enum class EventKind : uint8_t { connect, refused, exec, fork, exit, dns_learned, quic_refused, passed };
+enum class EventKind : uint8_t { connect, refused, exec, fork, exit, dns_learned, quic_refused, passed, tripped };
 
 struct Event {
   EventKind kind;
-  Flow flow;               // connect, refused, quic_refused, passed; dns_learned: only `original`
+  // connect, refused, quic_refused, passed, tripped; dns_learned: only `original`. Of a tripped TCP socket whose
+  // connect() nobody saw, the process is not known (tgid 0).
+  Flow flow;
   ProcessFacts process;    // exec, fork (the child), exit
   std::string filename;    // exec: path as given to execve
-  std::string host;        // dns_learned
+  std::string host;        // dns_learned; tripped: the name that was read, if any
   // refused, quic_refused, passed: "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
+  // tripped: "tripwire", "tunnel", "unreadable_hello", "not_hooked", "map_full"
   std::string reason;
+  // tripped: what is to be ended, and whether it is a TCP socket whose packet was dropped.
+  SocketName socket;
+  bool is_tcp = false, dropped = false;
 };
 
 // connects_seen counts every connect() of the subtree; passed the LLM destinations let through (exempt cgroup, or stale
