@@ -95,6 +95,12 @@ struct ew_watch {
 };
 EW_ASSERT(sizeof(struct ew_watch) == 16);
 
+/* Bits in `noted`. */
+enum ew_noted {
+  EW_NOTED_QUIC = 1,  /* unknown QUIC */
+  EW_NOTED_GUARD = 2, /* a datagram to an LLM that no hook had stopped */
+};
+
 /* Keys of `generations`, which grow with each new destination: sockets are then looked at again. */
 enum ew_generation {
   EW_GENERATION_TOLD,    /* by the agent */

@@ -56,6 +56,14 @@ static __always_inline void forget_stream(struct bpf_sock_addr* ctx) {
   if (socket) bpf_sk_storage_delete(&watches, socket);
 }
 
+// Let through and reported here: the tripwire need not do so again.
+static __always_inline void exempt_stream(struct bpf_sock_addr* ctx) {
+  struct bpf_sock* socket = ctx->sk;
+  if (!socket) return;
+  struct ew_watch* watch = bpf_sk_storage_get(&watches, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (watch) watch->stage = EW_STAGE_EXEMPT;
+}
+
 // Decides for one connect(); on EW_REDIRECT `*port` is where to.
 static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
                                   int to_v4, __u32* port) {
@@ -71,8 +79,9 @@ static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_des
   if (!settings || is_exempt(settings)) return EW_ALLOW;
   if (datagram) return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_QUIC);
   if (is_stale(settings)) {
-    note_owner(ctx, destination);
-    return when_stale(ctx, destination, settings);
+    int decision = when_stale(ctx, destination, settings);
+    if (decision == EW_ALLOW && stream) exempt_stream(ctx);
+    return decision;
   }
   if (ew_read(ctx->type) != EW_SOCK_STREAM)
     return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_NOT_STREAM);

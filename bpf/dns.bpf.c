@@ -8,6 +8,7 @@
 // through a packet. Learning too much does no harm: the agent decides by the name in the handshake and
 // splices what is no LLM's.
 #include "bpf/lib/common.h"
+#include "bpf/lib/destination.h"
 
 EW_PROGRAM_LICENSE;
 
@@ -153,6 +154,7 @@ __noinline int ew_dns_learn(__u32 port) {
   if (bpf_map_lookup_elem(&learned, &s->destination)) return 0;
   s->known.since_boot_ns = bpf_ktime_get_boot_ns();
   if (bpf_map_update_elem(&learned, &s->destination, &s->known, BPF_ANY)) return 0;
+  new_destination();
   count(EW_DNS_LEARNED);
   report(s);
   return 1;

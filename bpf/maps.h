@@ -96,8 +96,8 @@ struct {
   __type(value, struct ew_flow_event);
 } sockets __weak SEC(".maps");
 
-/* The tripwire writes and reads, under the socket's lock; connect hooks delete. No memory: packets of this
- * socket are dropped, since nothing could be remembered of them. */
+/* The tripwire writes and reads, under the socket's lock; connect hooks delete, or exempt what they let
+ * through. No memory: packets of this socket are dropped, since nothing could be remembered of them. */
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -113,8 +113,8 @@ struct {
   __type(value, __u64);
 } generations __weak SEC(".maps");
 
-/* Address hooks and the tripwire write and read: sockets other than TCP that have been reported once, lest each datagram be an
- * event. */
+/* Address hooks and the tripwire write and read: for what a socket other than TCP has been reported already,
+ * lest each datagram be an event. */
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
-// cgroup_skb/egress: packets of the guarded subtree, looked at for what connect() did not show: an LLM's name
-// in the opening of a TCP stream that was not redirected, on whatever port. Such a packet is dropped, the
-// address is learned, and the agent ends the socket, so that the client's next attempt is redirected.
+// cgroup_skb/egress: packets of the guarded subtree, looked at for what connect() did not show. An LLM's name
+// in the opening of a TCP stream that was not redirected, on whatever port: the packet is dropped, the address
+// is learned, and the agent ends the socket, so that the client's next attempt is redirected. And an LLM's
+// address on a packet of a socket that no hook stopped, being older than the agent or than what it knows, or
+// raw: dropped, and reported once a socket.
 //
 // A TCP socket transmits under its lock, so its storage has one writer at a time; no per-CPU memory is used,
-// since this program may be preempted and interrupted by itself. After the opening a packet costs two lookups.
+// since this program may be preempted and interrupted by itself. After the opening a packet costs three lookups.
 #include "bpf/lib/common.h"
 #include "bpf/lib/destination.h"
 #include "bpf/lib/opening.h"
 #include "bpf/lib/packet.h"
+#include "bpf/lib/process.h"
 
 EW_PROGRAM_LICENSE;
 
@@ -100,16 +103,30 @@ static __always_inline void read_asked(struct bpf_sock* socket, struct ew_destin
     read_peer(socket, asked);
 }
 
+// A datagram leaves in its sender's context; a TCP segment does so only sometimes, which nobody can tell.
+static __always_inline void read_sender(struct ew_process* process) {
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  struct ew_config* settings = configuration();
+  if (settings && in_cgroup(task, settings->guarded_cgroup)) read_process(task, process);
+}
+
 static __always_inline void fill_owner(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_flow* flow) {
+  int stream = ew_read(socket->protocol) == EW_IPPROTO_TCP && ew_read(socket->type) == EW_SOCK_STREAM;
   struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, 0);
-  if (owner) {
+  if (owner && stream) {
     __builtin_memcpy(flow, &owner->flow, sizeof(*flow));
     return;
   }
   __builtin_memset(flow, 0, sizeof(*flow));
   flow->socket_cookie = bpf_get_socket_cookie(skb);
   flow->connect_boot_ns = bpf_ktime_get_boot_ns();
-  read_peer(socket, &flow->original);
+  if (stream) {
+    read_peer(socket, &flow->original);
+    return;
+  }
+  struct transport transport = find_transport(skb);
+  read_destination(skb, &transport, &flow->original);
+  read_sender(&flow->process);
 }
 
 // Tells the agent. A function of its own, verified once.
@@ -242,6 +259,31 @@ static __always_inline int stream_packet(struct __sk_buff* skb, struct bpf_sock*
   return read_opening(skb, socket, watch, &segment, settings);
 }
 
+// Nothing more to see as long as no destination is learned.
+static __always_inline int is_settled(const struct ew_watch* watch) {
+  if (watch->stage == EW_STAGE_EXEMPT) return 1;
+  return watch->stage == EW_STAGE_CLEAR && watch->generation == (__u32)generation();
+}
+
+// A socket that leads to an LLM although it was not redirected. While the agent is away it is let through if
+// the configuration says so, as connect() is.
+static __always_inline int check_address(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_watch* watch,
+                                         const struct ew_config* settings) {
+  __u32 now = (__u32)generation();
+  if (watch->stage == EW_STAGE_REFUSED || watch->generation == now) return EW_ALLOW;
+  struct ew_destination asked = {}, peer = {};
+  watch->generation = now;
+  read_asked(socket, &asked);
+  read_peer(socket, &peer);
+  if (!is_llm(&asked) && !is_llm(&peer)) return EW_ALLOW;
+  if (!(settings->flags & EW_PASS_WHEN_STALE) || !is_stale(settings))
+    return refuse(skb, watch, EW_REASON_NOT_HOOKED);
+  watch->stage = EW_STAGE_EXEMPT;
+  count(EW_PASSED);
+  ew_tripwire_report(skb, EW_REASON_AGENT_STALE, 1);
+  return EW_ALLOW;
+}
+
 static __always_inline int is_redirected(struct bpf_sock* socket) {
   struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, 0);
   return owner && owner->flow.listener_port &&
@@ -252,13 +294,32 @@ static __always_inline int is_workers(struct bpf_sock* socket, const struct ew_c
   return settings->exempt_cgroup && bpf_sk_cgroup_id(socket) == settings->exempt_cgroup;
 }
 
+// UDP, SCTP and whatever a raw socket sends: where it goes is in the packet.
+static __always_inline int datagram_packet(struct __sk_buff* skb, struct bpf_sock* socket) {
+  struct ew_destination destination = {};
+  struct transport transport = find_transport(skb);
+  __u32 kind = transport.protocol;
+  if (kind != EW_IPPROTO_UDP && kind != EW_IPPROTO_TCP && kind != EW_IPPROTO_SCTP && kind != EW_IPPROTO_UDPLITE)
+    return EW_ALLOW;
+  if (!read_destination(skb, &transport, &destination) || !is_llm(&destination)) return EW_ALLOW;
+  struct ew_config* settings = configuration();
+  if (!settings || is_workers(socket, settings)) return EW_ALLOW;
+  count(EW_REFUSED);
+  __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (reported && *reported & EW_NOTED_GUARD) return EW_REFUSE;
+  if (reported) *reported |= EW_NOTED_GUARD;
+  ew_tripwire_report(skb, kind == EW_IPPROTO_UDP ? EW_REASON_QUIC : EW_REASON_NOT_HOOKED, 0);
+  return EW_REFUSE;
+}
+
 SEC("cgroup_skb/egress")
 int ew_tripwire(struct __sk_buff* skb) {
   struct bpf_sock* socket = full_socket(skb);
-  if (!socket || ew_read(socket->protocol) != EW_IPPROTO_TCP || ew_read(socket->type) != EW_SOCK_STREAM)
-    return EW_ALLOW;
+  if (!socket) return EW_ALLOW;
+  if (ew_read(socket->protocol) != EW_IPPROTO_TCP || ew_read(socket->type) != EW_SOCK_STREAM)
+    return datagram_packet(skb, socket);
   struct ew_watch* watch = bpf_sk_storage_get(&watches, socket, 0, 0);
-  if (watch && (watch->stage == EW_STAGE_EXEMPT || watch->stage == EW_STAGE_CLEAR)) return EW_ALLOW;
+  if (watch && is_settled(watch)) return EW_ALLOW;
   struct ew_config* settings = configuration();
   if (!settings) return EW_ALLOW;
   if (!watch) {
@@ -269,5 +330,7 @@ int ew_tripwire(struct __sk_buff* skb) {
       return EW_ALLOW;
     }
   }
-  return stream_packet(skb, socket, watch, settings);
+  int decision = check_address(skb, socket, watch, settings);
+  if (decision == EW_REFUSE || watch->stage == EW_STAGE_EXEMPT) return decision;
+  return watch->stage == EW_STAGE_CLEAR ? EW_ALLOW : stream_packet(skb, socket, watch, settings);
 }

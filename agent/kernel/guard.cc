@@ -68,6 +68,7 @@ class PinnedGuard final : public Guard {
   [[nodiscard]] bool took_over() const override { return took_over_; }
 
  private:
+  void bump_generation();
   static int on_record(void* self, void* data, size_t size);
 
   Programs programs_;
@@ -139,9 +140,22 @@ Result<void, GuardError> PinnedGuard::add_destination(const Endpoint& endpoint, 
   ew_known value{};
   value.since_boot_ns = static_cast<uint64_t>(boot_us()) * 1000;
   std::memcpy(value.host, host.data(), std::min(host.size(), sizeof value.host - 1));
-  if (bpf_map_update_elem(bpf_map__fd(programs_->maps.destinations), &key, &value, BPF_ANY) != 0)
+  const int map = bpf_map__fd(programs_->maps.destinations);
+  ew_known known{};
+  const bool present = bpf_map_lookup_elem(map, &key, &known) == 0;
+  if (bpf_map_update_elem(map, &key, &value, BPF_ANY) != 0)
     return map_failed("cannot add destination " + endpoint.to_string());
+  if (!present) bump_generation();
   return {};
+}
+
+// Sockets that lead to it already, and were let through, are looked at again.
+void PinnedGuard::bump_generation() {
+  const uint32_t key = EW_GENERATION_TOLD;
+  uint64_t told = 0;
+  const int map = bpf_map__fd(programs_->maps.generations);
+  bpf_map_lookup_elem(map, &key, &told);
+  bpf_map_update_elem(map, &key, &++told, BPF_ANY);
 }
 
 Result<void, GuardError> PinnedGuard::set_names(

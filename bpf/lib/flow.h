@@ -58,8 +58,8 @@ static __always_inline int is_first_quic(struct bpf_sock_addr* ctx) {
   if (!socket) return 1;
   __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!reported) return 1;
-  int first = !*reported;
-  *reported = 1;
+  int first = !(*reported & EW_NOTED_QUIC);
+  *reported |= EW_NOTED_QUIC;
   return first;
 }
 

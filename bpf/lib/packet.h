@@ -11,6 +11,8 @@
 #define EW_IPV6_HEADERS_MAX 8
 #define EW_IPPROTO_TCP 6
 #define EW_IPPROTO_UDP 17
+#define EW_IPPROTO_SCTP 132
+#define EW_IPPROTO_UDPLITE 136
 
 struct transport {
   __u32 protocol; /* 0: not found: a later fragment, or too many extension headers */
