@@ -80,7 +80,9 @@ class Tripwire : public ::testing::Test {
     for (const std::string& piece : pieces) whole += piece.size();
     Child client(sandbox.cgroup(), [&](int) { return send_pieces(ip, server.port(), pieces); });
     delivered = serve(server, whole);
-    return client.wait();
+    const int ended = client.wait();
+    end_tripped();
+    return ended;
   }
   std::string reasons() {
     std::string all;
