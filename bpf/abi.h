@@ -35,6 +35,7 @@ enum ew_config_flag {
   EW_PASS_WHEN_STALE = 1,     /* intercept.on_agent_down: pass */
   EW_REFUSE_UNKNOWN_QUIC = 2, /* intercept.unknown_quic: refuse */
   EW_PASS_UNREADABLE = 4,     /* intercept.unreadable_hello: record */
+  EW_REFUSE_SPECIAL = 8,      /* intercept.raw_sockets: refuse */
 };
 
 /* The single element of map `config`. */
@@ -175,6 +176,10 @@ enum ew_reason {
   EW_REASON_TRIPWIRE,   /* an LLM's name in the opening */
   EW_REASON_TUNNEL,     /* the same, inside a tunnel through a proxy */
   EW_REASON_UNREADABLE, /* an opening that is too long or malformed to find the name */
+  EW_REASON_RAW_SOCKET, /* these four are of sockets, before anything is sent */
+  EW_REASON_SCTP_SOCKET,
+  EW_REASON_PACKET_SOCKET,
+  EW_REASON_XDP_SOCKET,
   EW_REASON_NOT_HOOKED, /* an LLM's address, though connect() was not redirected */
 };
 

@@ -11,6 +11,7 @@ kernel::GuardConfig guard_config(const AgentConfig& config, const std::string& c
   guard.pass_when_stale = config.intercept.pass_when_agent_down;
   guard.refuse_unknown_quic = config.intercept.refuse_unknown_quic;
   guard.pass_unreadable = config.intercept.pass_unreadable_hello;
+  guard.refuse_special_sockets = config.intercept.refuse_raw_sockets;
   guard.stale_after = config.intercept.stale_after;
   return guard;
 }

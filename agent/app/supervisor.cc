@@ -27,6 +27,7 @@
 #include "agent/app/host_keys.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
+#include "agent/app/strays.h"
 #include "agent/base/clock.h"
 #include "agent/base/digest.h"
 #include "agent/base/log.h"
@@ -161,13 +162,16 @@ class Control final : public Supervisor {
     auto workers = workers_cgroup(*root, hex(view(sha256(config_.state_dir))).substr(0, 8));
     if (!workers) return refuse(StartError::workers, workers.error().detail);
     workers_cgroup_ = std::move(*workers);
-    auto opened = kernel::Guard::open(guard_config(config_, guarded_, kernel::cgroup_id(workers_cgroup_).value_or(0)));
+    const uint64_t exempt = kernel::cgroup_id(workers_cgroup_).value_or(0);
+    auto opened = kernel::Guard::open(guard_config(config_, guarded_, exempt));
     if (!opened) return refuse(StartError::kernel, opened.error().detail);
     guard_ = std::move(*opened);
     if (guard_->took_over()) log::info("took over the pins of an earlier agent in {}", config_.bpffs_dir);
     resolver_ = std::make_unique<attribution::Resolver>(config_.identity.persons);
     resolver_->scan();
     desk_ = std::make_unique<Desk>(*guard_, *resolver_, *authority_, *recorder_, observations_, metrics_);
+    strays_ = std::make_unique<Strays>(*guard_, guarded_, exempt, config_.intercept.reset_existing,
+                                       [this](const auto& event, const char* capture) { desk_->record_connect(event, capture); });
     resolver_->hash_aside([this] { asio::post(io_, [this] { desk_->catch_up(); }); });
     return tell_destinations();
   }
@@ -182,10 +186,12 @@ class Control final : public Supervisor {
     for (const EndpointConfig& e : config_.intercept.endpoints)
       for (Endpoint address : e.addresses) {
         address.port = e.port;
+        strays_->settle(address, e.host);
         if (auto added = guard_->add_destination(address, e.host); !added)
           return refuse(StartError::kernel, added.error().detail);
       }
     destinations_ = std::make_unique<Destinations>(io_, exact, [this](const Endpoint& endpoint, const std::string& host) {
+      strays_->settle(endpoint, host);
       if (auto added = guard_->add_destination(endpoint, host); !added)
         log::error("{} ({}) is not guarded: {}", host, endpoint.to_string(), added.error().detail);
     });
@@ -261,6 +267,7 @@ class Control final : public Supervisor {
   void beat() {
     workers_->ping();
     desk_->catch_up();
+    strays_->look_for_packet_sockets();
     if (!stopping_ && workers_->all_alive(kAliveWithin)) {
       guard_->beat();
       if (!ready_) become_ready();
@@ -303,13 +310,12 @@ class Control final : public Supervisor {
   }
 
   void record_policy() {
-    const std::string result = "loaded";
     audit::Draft draft(audit::Kind::policy_load);
     draft.set(Field::pol_bundle, hex(view(policy::digest(*policy_.program))));
     draft.set(Field::pol_ver, std::string(policy::version(*policy_.program)));
     if (!policy::signer(*policy_.program).empty()) draft.set(Field::pol_signer, std::string(policy::signer(*policy_.program)));
-    draft.set(Field::pol_result, result);
-    metrics_.count("policy_loads_total|" + result);
+    draft.set(Field::pol_result, std::string("loaded"));
+    metrics_.count("policy_loads_total|loaded");
     recorder_->note(std::move(draft));
   }
 
@@ -371,6 +377,7 @@ class Control final : public Supervisor {
   std::unique_ptr<kernel::Guard> guard_;
   std::unique_ptr<attribution::Resolver> resolver_;
   std::unique_ptr<Desk> desk_;
+  std::unique_ptr<Strays> strays_;
   std::unique_ptr<Destinations> destinations_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<Admin> admin_;

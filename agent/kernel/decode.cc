@@ -42,6 +42,14 @@ std::string to_reason(uint32_t reason) {
       return "tunnel";
     case EW_REASON_UNREADABLE:
       return "unreadable_hello";
+    case EW_REASON_RAW_SOCKET:
+      return "raw_socket";
+    case EW_REASON_SCTP_SOCKET:
+      return "sctp_socket";
+    case EW_REASON_PACKET_SOCKET:
+      return "packet_socket";
+    case EW_REASON_XDP_SOCKET:
+      return "xdp_socket";
     case EW_REASON_NOT_HOOKED:
       return "not_hooked";
     default:

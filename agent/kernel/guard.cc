@@ -61,6 +61,7 @@ class PinnedGuard final : public Guard {
   Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host) override;
   Result<void, GuardError> set_names(
       const std::vector<std::pair<std::string, uint16_t>>& host_ports) override;
+  bool spare_socket(pid_t pid, uint64_t inode) override;
   std::optional<Flow> find_flow(const Endpoint& peer, const Endpoint& local) override;
   void drain_events(const std::function<void(const Event&)>& deliver) override;
   [[nodiscard]] int event_fd() const override { return ring_buffer__epoll_fd(ring_); }
@@ -88,6 +89,7 @@ Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint6
   if (config.pass_when_stale) value.flags |= EW_PASS_WHEN_STALE;
   if (config.refuse_unknown_quic) value.flags |= EW_REFUSE_UNKNOWN_QUIC;
   if (config.pass_unreadable) value.flags |= EW_PASS_UNREADABLE;
+  if (config.refuse_special_sockets) value.flags |= EW_REFUSE_SPECIAL;
   value.guarded_cgroup = cgroup;
   value.exempt_cgroup = config.exempt_cgroup;
   value.stale_after_ns = static_cast<uint64_t>(std::chrono::nanoseconds(config.stale_after).count());
@@ -177,6 +179,14 @@ Result<void, GuardError> PinnedGuard::set_names(
   for (const ew_name& present : keys_of<ew_name>(map))
     if (!wanted.contains(std::string(present.text, sizeof present.text))) bpf_map_delete_elem(map, &present);
   return {};
+}
+
+bool PinnedGuard::spare_socket(pid_t pid, uint64_t inode) {
+  // The storage of a socket is reached through a descriptor, so we need one of it ourselves.
+  const Fd socket = borrow_socket(pid, inode);
+  const ew_watch watch{.stage = EW_STAGE_EXEMPT, .generation = 0, .sequence = 0, .started = 0, .openings = 0};
+  const int fd = socket.get();
+  return socket && bpf_map_update_elem(bpf_map__fd(programs_->maps.watches), &fd, &watch, BPF_ANY) == 0;
 }
 
 std::optional<Flow> PinnedGuard::find_flow(const Endpoint& peer, const Endpoint& local) {

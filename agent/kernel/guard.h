@@ -27,6 +27,7 @@ struct GuardConfig {
   uint64_t exempt_cgroup = 0;  // id of the workers' cgroup: never redirected (0: none)
   bool pass_when_stale = false;  // intercept.on_agent_down: pass
   bool refuse_unknown_quic = false;
+  bool refuse_special_sockets = false;  // intercept.raw_sockets: refuse
   bool pass_unreadable = false;  // intercept.unreadable_hello: record
   std::chrono::milliseconds stale_after{1500};
 };
@@ -64,6 +65,7 @@ struct Event {
   std::string filename;    // exec: path as given to execve
   std::string host;        // dns_learned; tripped: the name that was read, if any
   // refused, quic_refused, passed: "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
+  // refused, passed without destination: "raw_socket", "sctp_socket", "packet_socket", "xdp_socket"
   // tripped: "tripwire", "tunnel", "unreadable_hello", "not_hooked", "map_full"
   std::string reason;
   // tripped: what is to be ended, and whether it is a TCP socket whose packet was dropped.
@@ -90,6 +92,8 @@ class Guard {
   // LLM destinations: by address and port, and by name for in-kernel DNS learning ("*.x.y" one label, "x.y" exact).
   virtual Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host) = 0;
   virtual Result<void, GuardError> set_names(const std::vector<std::pair<std::string, uint16_t>>& host_ports) = 0;
+  // Lets a socket that process `pid` has open go on to wherever it leads. False: it was not found there.
+  virtual bool spare_socket(pid_t pid, uint64_t inode) = 0;
   // The flow of an accepted connection, by the peer's address as accept() shows it (local = the listener's side).
   // nullopt: nobody was redirected here from there (a direct connection to our port). Answers once per connection: the
   // entry is taken, so that a later direct connection from the same port does not inherit the identity.

@@ -6,8 +6,10 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -110,6 +112,36 @@ TEST_F(EgressGuard, EndsATcpSocketConnectedBeforeTheGuardStood) {
   learn("127.0.0.82", server.port());
   expect_ended(waiting, accepted);
   EXPECT_EQ(owner, 0) << "nobody saw who connected";
+}
+
+TEST_F(EgressGuard, SparesASocketThatItWasAskedToSpare) {
+  Listener server("127.0.0.88", false);
+  auto waiting = connected("127.0.0.88", server.port(), SOCK_STREAM);
+  auto accepted = server.accept();
+  const auto sockets = tcp_sockets();
+  ASSERT_TRUE(sockets);
+  const Endpoint peer = *Endpoint::parse("127.0.0.88", server.port());
+  const auto found = std::ranges::find_if(*sockets, [&](const TcpSocket& socket) { return socket.name.peer == peer; });
+  ASSERT_NE(found, sockets->end());
+  EXPECT_EQ(found->cgroup_id, cgroup_id(sandbox.cgroup()));
+  ASSERT_TRUE(guard->spare_socket(waiting.child->pid(), found->inode));
+  EXPECT_FALSE(guard->spare_socket(waiting.child->pid(), found->inode + 1));
+  learn("127.0.0.88", server.port());
+  go(waiting);
+  char bytes[6];
+  EXPECT_EQ(::recv(accepted.socket.get(), bytes, sizeof bytes, MSG_WAITALL), 6);
+  EXPECT_TRUE(tripped().empty());
+}
+
+TEST_F(EgressGuard, PacketSocketsAreListed) {
+  const auto before = packet_sockets();
+  const Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  struct stat info {};
+  ASSERT_EQ(::fstat(socket.get(), &info), 0);
+  const auto after = packet_sockets();
+  ASSERT_TRUE(before && after);
+  EXPECT_FALSE(std::ranges::count(*before, info.st_ino));
+  EXPECT_TRUE(std::ranges::count(*after, info.st_ino));
 }
 
 TEST_F(EgressGuard, LetsOtherStreamsGoOnWhenSomethingIsLearned) {
