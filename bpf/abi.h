@@ -21,7 +21,7 @@
 #endif
 
 /* Bumped when a map's key or value changes: the agent then attaches afresh instead of taking over. */
-#define EW_LAYOUT_VERSION 3
+#define EW_LAYOUT_VERSION 4
 
 #define EW_COMM_BYTES 16
 #define EW_CGROUP_LEVELS 4      /* names kept, leaf first */
@@ -30,6 +30,9 @@
 #define EW_FILENAME_BYTES 256
 #define EW_HOST_BYTES 128 /* longer names are not learned */
 #define EW_PORTS_MAX 4    /* ports one host name may have */
+/* How long an address is kept after it was last heard of, or its TTL if that is longer: applications keep
+ * addresses, and redirecting too much does no harm. */
+#define EW_KEEP_NS (24ULL * 3600 * 1000000000)
 
 enum ew_config_flag {
   EW_PASS_WHEN_STALE = 1,     /* intercept.on_agent_down: pass */
@@ -61,9 +64,10 @@ EW_ASSERT(sizeof(struct ew_destination) == 20);
 /* Value of `destinations` and `learned`. */
 struct ew_known {
   __u64 since_boot_ns;
+  __u64 until_boot_ns; /* the agent forgets it then; zero: never */
   char host[EW_HOST_BYTES];
 };
-EW_ASSERT(sizeof(struct ew_known) == 136);
+EW_ASSERT(sizeof(struct ew_known) == 144);
 
 /* Key of `names`: lower case, zero padded; a wildcard is kept as "*.example.com". */
 struct ew_name {

@@ -40,8 +40,9 @@ struct {
   __type(value, __u32);
 } listeners __weak SEC(".maps");
 
-/* Agent writes: the catalogue's and the operator's addresses. Connect and sendmsg hooks read. Never evicted,
- * whatever names anybody resolves. Full: add_destination fails. */
+/* Agent writes: the catalogue's and the operator's addresses; it forgets the former when they are no longer heard
+ * of. Address hooks and the tripwire read. Never evicted, whatever names anybody resolves. Full: add_destination
+ * fails, and the tripwire finds such connections by name. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 65536);
@@ -50,7 +51,9 @@ struct {
   __type(value, struct ew_known);
 } destinations __weak SEC(".maps");
 
-/* DNS hook writes; connect and sendmsg hooks read. Full: the least recently used address is forgotten. */
+/* DNS hook and tripwire write; address hooks and the tripwire read; agent forgets what is old. Full: the least
+ * recently used address is forgotten, and the tripwire finds it again by name. Who asks a resolver of his own can
+ * put any address here: it is then redirected needlessly, and spliced by its name. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 16384);

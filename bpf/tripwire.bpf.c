@@ -171,6 +171,7 @@ __noinline int ew_tripwire_learn(struct __sk_buff* skb) {
   struct ew_known known = {};
   read_asked(socket, &asked);
   known.since_boot_ns = bpf_ktime_get_boot_ns();
+  known.until_boot_ns = known.since_boot_ns + EW_KEEP_NS;
   __builtin_memcpy(known.host, o->name, EW_HOST_BYTES);
   if (bpf_map_update_elem(&learned, &asked, &known, BPF_ANY)) return 0;
   new_destination();

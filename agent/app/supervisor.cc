@@ -74,7 +74,7 @@ class Control final : public Supervisor {
     watch_kernel();
     beat();
     every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { recorder_->note(heartbeat(report())); });
-    every(resolve_timer_, kResolveEvery, [this] { destinations_->resolve_in_background(); });
+    every(resolve_timer_, kResolveEvery, [this] { guard_->forget_old_destinations(), destinations_->resolve_in_background(); });
     log::info("guarding {}; {} workers, policy {} {}", guarded_, config_.workers, policy::bundle_name(*policy_.program),
               policy::version(*policy_.program));
     io_.run();
@@ -192,7 +192,7 @@ class Control final : public Supervisor {
       }
     destinations_ = std::make_unique<Destinations>(io_, exact, [this](const Endpoint& endpoint, const std::string& host) {
       strays_->settle(endpoint, host);
-      if (auto added = guard_->add_destination(endpoint, host); !added)
+      if (auto added = guard_->add_destination(endpoint, host, kernel::Guard::Lifetime::ageing); !added)
         log::error("{} ({}) is not guarded: {}", host, endpoint.to_string(), added.error().detail);
     });
     destinations_->resolve_now(kFirstResolvePatience);

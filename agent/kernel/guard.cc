@@ -44,6 +44,8 @@ std::vector<Key> keys_of(int map) {
   return keys;
 }
 
+uint64_t boot_ns() { return static_cast<uint64_t>(boot_us()) * 1000; }
+
 class PinnedGuard final : public Guard {
  public:
   PinnedGuard(Programs programs, bool took_over) : programs_(std::move(programs)), took_over_(took_over) {}
@@ -58,7 +60,9 @@ class PinnedGuard final : public Guard {
 
   void beat() override;
   Result<void, GuardError> set_listener(uint64_t netns_cookie, uint16_t port) override;
-  Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host) override;
+  Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host,
+                                           Lifetime lifetime) override;
+  void forget_old_destinations() override;
   Result<void, GuardError> set_names(
       const std::vector<std::pair<std::string, uint16_t>>& host_ports) override;
   bool spare_socket(pid_t pid, uint64_t inode) override;
@@ -137,18 +141,31 @@ Result<void, GuardError> PinnedGuard::set_listener(uint64_t netns_cookie, uint16
   return {};
 }
 
-Result<void, GuardError> PinnedGuard::add_destination(const Endpoint& endpoint, std::string_view host) {
+Result<void, GuardError> PinnedGuard::add_destination(const Endpoint& endpoint, std::string_view host,
+                                                      Lifetime lifetime) {
   const ew_destination key = to_destination(endpoint);
   ew_known value{};
-  value.since_boot_ns = static_cast<uint64_t>(boot_us()) * 1000;
+  value.since_boot_ns = boot_ns();
+  if (lifetime == Lifetime::ageing) value.until_boot_ns = value.since_boot_ns + EW_KEEP_NS;
   std::memcpy(value.host, host.data(), std::min(host.size(), sizeof value.host - 1));
   const int map = bpf_map__fd(programs_->maps.destinations);
   ew_known known{};
   const bool present = bpf_map_lookup_elem(map, &key, &known) == 0;
+  if (present && known.until_boot_ns == 0) value.until_boot_ns = 0;  // what was configured stays
   if (bpf_map_update_elem(map, &key, &value, BPF_ANY) != 0)
     return map_failed("cannot add destination " + endpoint.to_string());
   if (!present) bump_generation();
   return {};
+}
+
+void PinnedGuard::forget_old_destinations() {
+  const uint64_t now = boot_ns();
+  for (const int map : {bpf_map__fd(programs_->maps.destinations), bpf_map__fd(programs_->maps.learned)})
+    for (const auto& key : keys_of<ew_destination>(map)) {
+      ew_known known{};
+      if (bpf_map_lookup_elem(map, &key, &known) == 0 && known.until_boot_ns != 0 && known.until_boot_ns < now)
+        bpf_map_delete_elem(map, &key);
+    }
 }
 
 // Sockets that lead to it already, and were let through, are looked at again.

@@ -90,7 +90,12 @@ class Guard {
   // another namespace (`busy`: listen at another). Port 0 ends the namespace's service: its LLM connections are refused.
   virtual Result<void, GuardError> set_listener(uint64_t netns_cookie, uint16_t port) = 0;
   // LLM destinations: by address and port, and by name for in-kernel DNS learning ("*.x.y" one label, "x.y" exact).
-  virtual Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host) = 0;
+  // Ageing ones are forgotten a day after they were last added.
+  enum class Lifetime : uint8_t { permanent, ageing };
+  virtual Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host,
+                                                   Lifetime lifetime = Lifetime::permanent) = 0;
+  // Ageing and learned destinations whose time is over; from time to time.
+  virtual void forget_old_destinations() = 0;
   virtual Result<void, GuardError> set_names(const std::vector<std::pair<std::string, uint16_t>>& host_ports) = 0;
   // Lets a socket that process `pid` has open go on to wherever it leads. False: it was not found there.
   virtual bool spare_socket(pid_t pid, uint64_t inode) = 0;
