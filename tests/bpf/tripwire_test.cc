@@ -144,6 +144,26 @@ TEST_F(Tripwire, ReadsIpv6AndMappedSockets) {
   EXPECT_EQ(reasons(), "tripwire:api.llm.test");
 }
 
+TEST_F(Tripwire, ReadsBehindIpv6ExtensionHeaders) {
+  Child client(sandbox.cgroup(), [&](int) {
+    sockaddr_storage address;
+    const socklen_t length = Endpoint::parse("::1", other.port())->to_sockaddr(address);
+    const Fd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const char padding[8] = {0, 0, 1, 4, 0, 0, 0, 0};  // one PadN option (RFC 8200, 4.2)
+    if (::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_HOPOPTS, padding, sizeof padding) != 0 ||
+        ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_DSTOPTS, padding, sizeof padding) != 0 ||
+        ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0)
+      return kNoConnection;
+    const std::string hello = client_hello("api.llm.test");
+    ::send(socket.get(), hello.data(), hello.size(), MSG_NOSIGNAL);
+    char byte = 0;
+    return ::recv(socket.get(), &byte, 1, 0) == 1 ? kSentAll : kEnded;
+  });
+  EXPECT_EQ(serve(other, 1), "");
+  EXPECT_EQ(client.wait(), kEnded);
+  EXPECT_EQ(reasons(), "tripwire:api.llm.test");
+}
+
 TEST_F(Tripwire, ReadsHellosHoweverTheyAreCut) {
   const std::string hello = client_hello("api.llm.test");
   for (size_t at = 1; at < hello.size(); at += at < 120 ? 1 : 7)
