@@ -21,7 +21,7 @@
 #endif
 
 /* Bumped when a map's key or value changes: the agent then attaches afresh instead of taking over. */
-#define EW_LAYOUT_VERSION 2
+#define EW_LAYOUT_VERSION 4
 
 #define EW_COMM_BYTES 16
 #define EW_CGROUP_LEVELS 4      /* names kept, leaf first */
@@ -30,10 +30,15 @@
 #define EW_FILENAME_BYTES 256
 #define EW_HOST_BYTES 128 /* longer names are not learned */
 #define EW_PORTS_MAX 4    /* ports one host name may have */
+/* How long an address is kept after it was last heard of, or its TTL if that is longer: applications keep
+ * addresses, and redirecting too much does no harm. */
+#define EW_KEEP_NS (24ULL * 3600 * 1000000000)
 
 enum ew_config_flag {
   EW_PASS_WHEN_STALE = 1,     /* intercept.on_agent_down: pass */
   EW_REFUSE_UNKNOWN_QUIC = 2, /* intercept.unknown_quic: refuse */
+  EW_PASS_UNREADABLE = 4,     /* intercept.unreadable_hello: record */
+  EW_REFUSE_SPECIAL = 8,      /* intercept.raw_sockets: refuse */
 };
 
 /* The single element of map `config`. */
@@ -59,9 +64,10 @@ EW_ASSERT(sizeof(struct ew_destination) == 20);
 /* Value of `destinations` and `learned`. */
 struct ew_known {
   __u64 since_boot_ns;
+  __u64 until_boot_ns; /* the agent forgets it then; zero: never */
   char host[EW_HOST_BYTES];
 };
-EW_ASSERT(sizeof(struct ew_known) == 136);
+EW_ASSERT(sizeof(struct ew_known) == 144);
 
 /* Key of `names`: lower case, zero padded; a wildcard is kept as "*.example.com". */
 struct ew_name {
@@ -74,6 +80,38 @@ struct ew_ports {
   __u16 port[EW_PORTS_MAX];
 };
 EW_ASSERT(sizeof(struct ew_ports) == 8);
+
+/* How far the outgoing stream of a TCP socket has been looked at. */
+enum ew_stage {
+  EW_STAGE_NEW = 0, /* between openings: the next packet may begin one */
+  EW_STAGE_READING, /* within an opening, whose state is in `hellos` */
+  EW_STAGE_CLEAR,   /* not ours, as long as its address is no LLM's */
+  EW_STAGE_EXEMPT,  /* redirected, a worker's own, or let through by the configuration */
+  EW_STAGE_REFUSED,
+};
+
+/* Value of `watches`. */
+struct ew_watch {
+  __u32 stage;
+  __u32 generation; /* of `generations`, at which the address was last looked up */
+  __u32 sequence;   /* TCP's number of the first byte not yet looked at */
+  __u16 started;    /* `sequence` is known */
+  __u16 openings;   /* packets that began nothing we know, or a tunnel */
+};
+EW_ASSERT(sizeof(struct ew_watch) == 16);
+
+/* Bits in `noted`. */
+enum ew_noted {
+  EW_NOTED_QUIC = 1,  /* unknown QUIC */
+  EW_NOTED_GUARD = 2, /* a datagram to an LLM that no hook had stopped */
+};
+
+/* Keys of `generations`, which grow with each new destination: sockets are then looked at again. */
+enum ew_generation {
+  EW_GENERATION_TOLD,    /* by the agent */
+  EW_GENERATION_LEARNED, /* by the programs */
+  EW_GENERATIONS,
+};
 
 /* Key of `tuples`: a redirected connection as accept() shows it. */
 struct ew_tuple {
@@ -128,6 +166,7 @@ enum ew_event_kind {
   EW_EVENT_FORK,
   EW_EVENT_EXIT,
   EW_EVENT_DNS_LEARNED,
+  EW_EVENT_TRIPPED, /* a packet was dropped, or let through unread */
 };
 
 enum ew_reason {
@@ -138,6 +177,14 @@ enum ew_reason {
   EW_REASON_UNKNOWN_QUIC,
   EW_REASON_MAP_FULL,
   EW_REASON_NOT_STREAM,
+  EW_REASON_TRIPWIRE,   /* an LLM's name in the opening */
+  EW_REASON_TUNNEL,     /* the same, inside a tunnel through a proxy */
+  EW_REASON_UNREADABLE, /* an opening that is too long or malformed to find the name */
+  EW_REASON_RAW_SOCKET, /* these four are of sockets, before anything is sent */
+  EW_REASON_SCTP_SOCKET,
+  EW_REASON_PACKET_SOCKET,
+  EW_REASON_XDP_SOCKET,
+  EW_REASON_NOT_HOOKED, /* an LLM's address, though connect() was not redirected */
 };
 
 /* Each record of ring `events` starts so; the kind says which of the structures below it is. */
@@ -166,6 +213,20 @@ struct ew_dns_event { /* DNS_LEARNED */
   char host[EW_HOST_BYTES];
 };
 EW_ASSERT(sizeof(struct ew_dns_event) == 160);
+
+/* TRIPPED. Without a connect() that the hooks saw, `flow.process.tgid` is zero for a TCP socket. */
+struct ew_tripped_event {
+  struct ew_flow_event record;
+  struct ew_destination local; /* with `peer`, the socket as the kernel's tables name it */
+  struct ew_destination peer;
+  __u32 bound_device;
+  __u32 protocol;
+  __u32 passed; /* not dropped */
+  __u32 reserved;
+  char host[EW_HOST_BYTES]; /* TRIPWIRE, TUNNEL */
+};
+EW_ASSERT(offsetof(struct ew_tripped_event, local) == 520);
+EW_ASSERT(sizeof(struct ew_tripped_event) == 704);
 
 /* Slots of per-CPU map `counters`. */
 enum ew_counter {

@@ -11,6 +11,7 @@ EW_PROGRAM_LICENSE;
 #define EW_SOL_SOCKET 1
 #define EW_SO_BINDTODEVICE 25
 #define EW_SOCK_STREAM 1
+#define EW_IPPROTO_TCP 6
 #define EW_IPPROTO_UDP 17
 
 enum { EW_REDIRECT = 2 };  // beside EW_REFUSE and EW_ALLOW
@@ -41,16 +42,52 @@ static __always_inline int redirect(struct bpf_sock_addr* ctx, const struct ew_d
   return EW_REDIRECT;
 }
 
+// Whose connection it is, for the tripwire, which runs where no task can be asked.
+static __always_inline void note_owner(struct bpf_sock_addr* ctx, const struct ew_destination* destination) {
+  struct bpf_sock* socket = ctx->sk;
+  if (!socket) return;
+  struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (owner) fill_flow(ctx, destination, bpf_get_netns_cookie(ctx), owner);
+}
+
+// The socket may have led elsewhere before: its stream begins anew.
+static __always_inline void forget_stream(struct bpf_sock_addr* ctx) {
+  struct bpf_sock* socket = ctx->sk;
+  if (socket) bpf_sk_storage_delete(&watches, socket);
+}
+
+// Let through and reported here: the tripwire need not do so again.
+static __always_inline void exempt_stream(struct bpf_sock_addr* ctx) {
+  struct bpf_sock* socket = ctx->sk;
+  if (!socket) return;
+  struct ew_watch* watch = bpf_sk_storage_get(&watches, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (watch) watch->stage = EW_STAGE_EXEMPT;
+}
+
 // Decides for one connect(); on EW_REDIRECT `*port` is where to.
 static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
                                   int to_v4, __u32* port) {
   count(EW_CONNECTS_SEEN);
   int datagram = ew_read(ctx->protocol) == EW_IPPROTO_UDP;
-  if (!is_llm(destination)) return datagram ? unknown_quic(ctx, destination) : EW_ALLOW;
+  int stream = ew_read(ctx->protocol) == EW_IPPROTO_TCP;
+  if (stream) forget_stream(ctx);
+  if (!is_llm(destination)) {
+    if (stream) note_owner(ctx, destination);
+    return datagram ? unknown_quic(ctx, destination) : EW_ALLOW;
+  }
   struct ew_config* settings = configuration();
-  if (!settings || is_exempt(settings)) return EW_ALLOW;
+  if (!settings) return EW_ALLOW;
+  if (is_exempt(settings)) {
+    // The supervisor may have made the socket, in its own cgroup, for a worker that cannot enter the namespace.
+    if (stream) exempt_stream(ctx);
+    return EW_ALLOW;
+  }
   if (datagram) return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_QUIC);
-  if (is_stale(settings)) return when_stale(ctx, destination, settings);
+  if (is_stale(settings)) {
+    int decision = when_stale(ctx, destination, settings);
+    if (decision == EW_ALLOW && stream) exempt_stream(ctx);
+    return decision;
+  }
   if (ew_read(ctx->type) != EW_SOCK_STREAM)
     return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_NOT_STREAM);
   __u64 netns = bpf_get_netns_cookie(ctx);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
-// cgroup_skb/ingress: reads UDP answers from port 53 (RFC 1035, section 4) before the application does, and
-// learns the addresses of the names in map `names`. Whoever connects with an answer in hand is therefore
+// cgroup_skb/ingress: reads answers from port 53 (RFC 1035, section 4) before the application does, by UDP and, as
+// far as its first segment goes, by TCP (RFC 7766), and learns the addresses of the names in map `names`. Whoever connects with an answer in hand is therefore
 // redirected already.
 //
 // Every position and length is hostile. They live in map memory and the steps are global functions, each
@@ -8,6 +8,7 @@
 // through a packet. Learning too much does no harm: the agent decides by the name in the handshake and
 // splices what is no LLM's.
 #include "bpf/lib/common.h"
+#include "bpf/lib/destination.h"
 
 EW_PROGRAM_LICENSE;
 
@@ -18,7 +19,10 @@ EW_PROGRAM_LICENSE;
 #define EW_DNS_LABELS_MAX 64
 #define EW_DNS_JUMPS_MAX 8
 #define EW_DNS_STEPS_MAX 144  // characters of a name, and jumps within it
+#define EW_IPPROTO_TCP 6
 #define EW_IPPROTO_UDP 17
+#define EW_REFRESH_NS (60ULL * 1000000000)  // an address in use is not written at each answer
+#define EW_NS_A_SECOND 1000000000ULL
 
 enum { DNS_A = 1, DNS_CNAME = 5, DNS_AAAA = 28, DNS_IN = 1 };
 
@@ -29,7 +33,7 @@ struct dns_scratch {
   struct ew_ports ports;
   struct ew_known known;
   struct ew_destination destination;
-  __u64 length, at, out, remaining, jumps, first_label;
+  __u64 length, at, out, remaining, jumps, first_label, ttl_s;
 };
 
 /* This program writes and reads, within one packet. Ingress runs with bottom halves off: one packet a CPU at
@@ -150,9 +154,17 @@ __noinline int ew_dns_learn(__u32 port) {
   if (!s) return 0;
   s->destination.port = port;
   s->destination.reserved = 0;
-  if (bpf_map_lookup_elem(&learned, &s->destination)) return 0;
-  s->known.since_boot_ns = bpf_ktime_get_boot_ns();
+  __u64 now = bpf_ktime_get_boot_ns(), keep = s->ttl_s * EW_NS_A_SECOND;
+  s->known.since_boot_ns = now;
+  s->known.until_boot_ns = now + (keep > EW_KEEP_NS ? keep : EW_KEEP_NS);
+  struct ew_known* before = bpf_map_lookup_elem(&learned, &s->destination);
+  if (before && now - before->since_boot_ns > EW_REFRESH_NS) {
+    before->since_boot_ns = now;
+    before->until_boot_ns = s->known.until_boot_ns;
+  }
+  if (before) return 0;
   if (bpf_map_update_elem(&learned, &s->destination, &s->known, BPF_ANY)) return 0;
+  new_destination();
   count(EW_DNS_LEARNED);
   report(s);
   return 1;
@@ -190,6 +202,7 @@ static __always_inline void read_answers(volatile struct dns_scratch* s) {
     if (!position || position + 10 > s->length) return;
     __u64 type = number_at(s, position), class = number_at(s, position + 2);
     __u64 bytes = number_at(s, position + 8), data = position + 10;
+    s->ttl_s = number_at(s, position + 4) << 16 | number_at(s, position + 6);
     if (class == DNS_IN && type == DNS_CNAME && !wanted)
       wanted = ew_dns_expand(data) && ew_dns_match();
     else if (class == DNS_IN && wanted && type == DNS_A && bytes == 4)
@@ -200,23 +213,32 @@ static __always_inline void read_answers(volatile struct dns_scratch* s) {
   }
 }
 
-// Where the UDP payload from port 53 begins; 0 for every other packet, which is nearly all of them.
+// Behind the header of a datagram, or that of a segment and the message's length.
+static __always_inline __u32 behind_header(struct __sk_buff* skb, __u32 header, __u8 protocol) {
+  __u8 offset = 0;
+  if (protocol == EW_IPPROTO_UDP) return header + 8;
+  if (bpf_skb_load_bytes(skb, header + 12, &offset, 1)) return 0;
+  return header + (offset >> 4) * 4 + 2;
+}
+
+// Where the message from port 53 begins; 0 for every other packet, which is nearly all of them.
 static __always_inline __u32 dns_payload(struct __sk_buff* skb) {
   __u32 protocol = ew_read(skb->protocol), header = 40;
   __u8 next = 0;
   __u16 port = 0;
   if (protocol == __builtin_bswap16(0x0800)) {
     __u8 first = 0;
-    if (bpf_skb_load_bytes(skb, 9, &next, 1) || next != EW_IPPROTO_UDP) return 0;
+    if (bpf_skb_load_bytes(skb, 9, &next, 1)) return 0;
     if (bpf_skb_load_bytes(skb, 0, &first, 1)) return 0;
     header = (first & 15) * 4;
   } else if (protocol == __builtin_bswap16(0x86dd)) {
-    if (bpf_skb_load_bytes(skb, 6, &next, 1) || next != EW_IPPROTO_UDP) return 0;
+    if (bpf_skb_load_bytes(skb, 6, &next, 1)) return 0;
   } else {
     return 0;
   }
+  if (next != EW_IPPROTO_UDP && next != EW_IPPROTO_TCP) return 0;
   if (bpf_skb_load_bytes(skb, header, &port, 2) || host_order(port) != EW_DNS_PORT) return 0;
-  return header + 8;
+  return behind_header(skb, header, next);
 }
 
 SEC("cgroup_skb/ingress")

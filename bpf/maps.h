@@ -40,8 +40,9 @@ struct {
   __type(value, __u32);
 } listeners __weak SEC(".maps");
 
-/* Agent writes: the catalogue's and the operator's addresses. Connect and sendmsg hooks read. Never evicted,
- * whatever names anybody resolves. Full: add_destination fails. */
+/* Agent writes: the catalogue's and the operator's addresses; it forgets the former when they are no longer heard
+ * of. Address hooks and the tripwire read. Never evicted, whatever names anybody resolves. Full: add_destination
+ * fails, and the tripwire finds such connections by name. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 65536);
@@ -50,7 +51,9 @@ struct {
   __type(value, struct ew_known);
 } destinations __weak SEC(".maps");
 
-/* DNS hook writes; connect and sendmsg hooks read. Full: the least recently used address is forgotten. */
+/* DNS hook and tripwire write; address hooks and the tripwire read; agent forgets what is old. Full: the least
+ * recently used address is forgotten, and the tripwire finds it again by name. Who asks a resolver of his own can
+ * put any address here: it is then redirected needlessly, and spliced by its name. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 16384);
@@ -85,9 +88,10 @@ struct {
   __type(value, __u64);
 } tuples __weak SEC(".maps");
 
-/* Connect hooks write; sockops and getpeername read. The socket owns its element, which dies with it; the
- * flow is also composed in it, since a program may be preempted and a per-CPU buffer would mix two processes'
- * facts. No memory: the connection is refused (map_full). */
+/* Connect hooks write, also for TCP connections that are no LLM's (without listener); sockops, getpeername and
+ * the tripwire read. The socket owns its element, which dies with it; the flow is also composed in it, since a
+ * program may be preempted and a per-CPU buffer would mix two processes' facts. No memory: an LLM connection is
+ * refused (map_full), another goes its way and the agent finds its owner by itself. */
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -95,14 +99,31 @@ struct {
   __type(value, struct ew_flow_event);
 } sockets __weak SEC(".maps");
 
-/* Address hooks write and read: UDP sockets whose unknown QUIC has been reported once, lest each datagram be
- * an event. */
+/* The tripwire writes and reads, under the socket's lock; connect hooks delete, or exempt what they let
+ * through. No memory: packets of this socket are dropped, since nothing could be remembered of them. */
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct ew_watch);
+} watches __weak SEC(".maps");
+
+/* Agent and programs each count their own element up; the tripwire compares the sum. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, EW_GENERATIONS);
+  __type(key, __u32);
+  __type(value, __u64);
+} generations __weak SEC(".maps");
+
+/* Address hooks and the tripwire write and read: for what a socket other than TCP has been reported already,
+ * lest each datagram be an event. */
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, int);
   __type(value, __u32);
-} quic_noted __weak SEC(".maps");
+} noted __weak SEC(".maps");
 
 /* Programs write; agent reads. Full: the event is dropped and counted, the decision stands. */
 struct {

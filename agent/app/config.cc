@@ -39,6 +39,9 @@ void read_intercept(Document& document, Section at, InterceptConfig& config) {
   at.unless("cgroup", "auto", [&] { at.path("cgroup", config.cgroup); });
   at.either("on_agent_down", config.pass_when_agent_down, "refuse", "pass");
   at.either("unknown_quic", config.refuse_unknown_quic, "record", "refuse");
+  at.either("unreadable_hello", config.pass_unreadable_hello, "refuse", "record");
+  at.either("existing", config.reset_existing, "record", "reset");
+  at.either("raw_sockets", config.refuse_raw_sockets, "record", "refuse");
   at.either("mode", config.strict, "learned", "strict");
   at.duration("stale_after", config.stale_after);
   size_t index = 0;

@@ -31,6 +31,9 @@ struct InterceptConfig {
   std::string cgroup;  // empty: auto, the cgroup2 root
   bool pass_when_agent_down = false;
   bool refuse_unknown_quic = false;
+  bool pass_unreadable_hello = false;
+  bool refuse_raw_sockets = false;
+  bool reset_existing = true;
   bool strict = false;
   std::chrono::milliseconds stale_after{1500};
   std::vector<EndpointConfig> endpoints;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/desk.h"
 
+#include "agent/attribution/socket_owner.h"
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/pipeline/joints.h"
@@ -45,6 +46,17 @@ const kernel::ProcessFacts& process_of(const kernel::Event& event) {
   return event.kind == kernel::EventKind::refused ? event.flow.process : event.process;
 }
 
+// Nobody saw who connected: whoever holds the socket now is named.
+void find_owner(kernel::Event& event) {
+  const auto sockets = kernel::tcp_sockets();
+  if (!sockets) return;
+  for (const kernel::TcpSocket& socket : *sockets) {
+    if (socket.name.cookie != event.socket.cookie) continue;
+    auto owners = attribution::owners_of_sockets({socket.inode});
+    if (!owners.empty()) event.flow.process = std::move(owners.begin()->second);
+  }
+}
+
 int64_t second_now() { return boot_us() / 1'000'000; }
 
 }  // namespace
@@ -65,12 +77,23 @@ void Desk::drain_kernel_events() {
         metrics_.count("kernel_connects_total|passed");
         record_connect(event, "observed");
         break;
+      case kernel::EventKind::tripped: trip(event); break;
       case kernel::EventKind::connect: metrics_.count("kernel_connects_total|redirected"); break;
       case kernel::EventKind::dns_learned:
         log::debug("learned {} for {}", event.flow.original.to_string(), event.host);
         break;
     }
   });
+}
+
+// Dropped packets alone would leave the client to its own timeout: the socket is ended, so that it may try again at once.
+void Desk::trip(kernel::Event event) {
+  if (event.is_tcp && event.flow.process.tgid == 0) find_owner(event);
+  if (event.dropped && event.is_tcp)
+    if (auto ended = kernel::destroy_socket(event.socket, event.flow.process.tgid); !ended)
+      log::debug("a refused connection of pid {} was not ended: {}", event.flow.process.tgid, ended.error().detail);
+  metrics_.count(event.dropped ? "kernel_connects_total|refused" : "kernel_connects_total|passed");
+  record_connect(event, event.dropped ? "refused" : "observed");
 }
 
 void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) {
@@ -200,15 +223,16 @@ void Desk::stats(const Stats& message) { metrics_.add(message.counters); }
 
 void Desk::record_connect(const kernel::Event& event, const char* capture) {
   if (!flow_rate_.admit(event.flow.process.uid, second_now())) return;
-  identify(0, event.flow, [this, original = event.flow.original, reason = event.reason, capture](attribution::Identity identity) {
+  identify(0, event.flow, [this, original = event.flow.original, reason = event.reason, host = event.host, capture](attribution::Identity identity) {
     GrantedFlow flow;
     flow.original = original;
     flow.identity = std::move(identity);
     audit::Draft draft(audit::Kind::flow);
     pipeline::identity_fields(flow.identity, draft);
-    destination_fields(original, draft);
+    if (original != Endpoint{}) destination_fields(original, draft);
     draft.set(Field::net_capture, std::string(capture));
     draft.set(Field::net_reason, reason);
+    if (!host.empty()) draft.set(Field::net_host, host);
     observations_.decided(flow, draft);
     recorder_.note(std::move(draft));
   });

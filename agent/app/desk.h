@@ -47,6 +47,9 @@ class Desk final : public WorkerDesk {
   void drain_kernel_events();
   // What waited: for digests that are there or overdue, and for a second to be over. Every beat, and when a digest is done.
   void catch_up();
+  // A connection that the kernel refused or let through, or a socket that somebody made: recorded, up to a rate; the rest is
+  // counted.
+  void record_connect(const kernel::Event& event, const char* capture);
   [[nodiscard]] size_t flows() const { return flows_.size(); }
   [[nodiscard]] uint64_t decided() const { return decided_; }
   [[nodiscard]] uint64_t spliced() const { return spliced_; }
@@ -62,8 +65,8 @@ class Desk final : public WorkerDesk {
   };
   // Calls `done` when the executable's digest is known, or has taken too long.
   void identify(uint64_t worker, const kernel::Flow& flow, Identified done);
-  // A connection that the kernel refused or let through: recorded, up to a rate; the rest is counted.
-  void record_connect(const kernel::Event& event, const char* capture);
+  // A connection that was not redirected and turned out to be an LLM's.
+  void trip(kernel::Event event);
 
   kernel::Guard& guard_;
   attribution::Resolver& resolver_;

@@ -22,11 +22,13 @@
 #include "agent/app/data_finder.h"
 #include "agent/app/desk.h"
 #include "agent/app/destinations.h"
+#include "agent/app/guard_config.h"
 #include "agent/app/host_keys.h"
 #include "agent/app/namespaces.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
 #include "agent/app/spool_files.h"
+#include "agent/app/strays.h"
 #include "agent/base/clock.h"
 #include "agent/base/digest.h"
 #include "agent/base/log.h"
@@ -75,8 +77,9 @@ class Control final : public Supervisor {
     beat();
     every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { recorder_->note(heartbeat(report())); });
     every(sweep_timer_, kSweepEvery, [this] { namespaces_->sweep(); });
-    every(resolve_timer_, kResolveEvery, [this] { destinations_->resolve_in_background(); });
-    log::info("guarding {}; {} workers, policy {} {}", guarded_, config_.workers, policy::bundle_name(*policy_.program), policy::version(*policy_.program));
+    every(resolve_timer_, kResolveEvery, [this] { guard_->forget_old_destinations(), destinations_->resolve_in_background(); });
+    log::info("guarding {}; {} workers, policy {} {}", guarded_, config_.workers, policy::bundle_name(*policy_.program),
+              policy::version(*policy_.program));
     io_.run();
     return 0;
   }
@@ -162,20 +165,16 @@ class Control final : public Supervisor {
     auto workers = workers_cgroup(*root, hex(view(sha256(config_.state_dir))).substr(0, 8));
     if (!workers) return refuse(StartError::workers, workers.error().detail);
     workers_cgroup_ = std::move(*workers);
-    kernel::GuardConfig guard;
-    guard.cgroup = guarded_;
-    guard.bpffs_dir = config_.bpffs_dir;
-    guard.exempt_cgroup = kernel::cgroup_id(workers_cgroup_).value_or(0);
-    guard.pass_when_stale = config_.intercept.pass_when_agent_down;
-    guard.refuse_unknown_quic = config_.intercept.refuse_unknown_quic;
-    guard.stale_after = config_.intercept.stale_after;
-    auto opened = kernel::Guard::open(guard);
+    const uint64_t exempt = kernel::cgroup_id(workers_cgroup_).value_or(0);
+    auto opened = kernel::Guard::open(guard_config(config_, guarded_, exempt));
     if (!opened) return refuse(StartError::kernel, opened.error().detail);
     guard_ = std::move(*opened);
     if (guard_->took_over()) log::info("took over the pins of an earlier agent in {}", config_.bpffs_dir);
     resolver_ = std::make_unique<attribution::Resolver>(config_.identity.persons);
     resolver_->scan();
     desk_ = std::make_unique<Desk>(*guard_, *resolver_, *authority_, *recorder_, observations_, metrics_);
+    strays_ = std::make_unique<Strays>(*guard_, guarded_, exempt, config_.intercept.reset_existing,
+                                       [this](const auto& event, const char* capture) { desk_->record_connect(event, capture); });
     resolver_->hash_aside([this] { asio::post(io_, [this] { desk_->catch_up(); }); });
     return tell_destinations();
   }
@@ -190,11 +189,13 @@ class Control final : public Supervisor {
     for (const EndpointConfig& e : config_.intercept.endpoints)
       for (Endpoint address : e.addresses) {
         address.port = e.port;
+        strays_->settle(address, e.host);
         if (auto added = guard_->add_destination(address, e.host); !added)
           return refuse(StartError::kernel, added.error().detail);
       }
     destinations_ = std::make_unique<Destinations>(io_, exact, [this](const Endpoint& endpoint, const std::string& host) {
-      if (auto added = guard_->add_destination(endpoint, host); !added)
+      strays_->settle(endpoint, host);
+      if (auto added = guard_->add_destination(endpoint, host, kernel::Guard::Lifetime::ageing); !added)
         log::error("{} ({}) is not guarded: {}", host, endpoint.to_string(), added.error().detail);
     });
     destinations_->resolve_now(kFirstResolvePatience);
@@ -279,6 +280,7 @@ class Control final : public Supervisor {
   void beat() {
     workers_->ping();
     desk_->catch_up();
+    strays_->look_for_packet_sockets();
     if (!stopping_ && workers_->all_alive(kAliveWithin)) {
       guard_->beat();
       if (!ready_) become_ready();
@@ -375,6 +377,7 @@ class Control final : public Supervisor {
   std::unique_ptr<kernel::Guard> guard_;
   std::unique_ptr<attribution::Resolver> resolver_;
   std::unique_ptr<Desk> desk_;
+  std::unique_ptr<Strays> strays_;
   std::unique_ptr<Destinations> destinations_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<Namespaces> namespaces_;

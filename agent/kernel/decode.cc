@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/kernel/decode.h"
 
+#include <netinet/in.h>
 #include <sys/sysmacros.h>
 
 #include <cstring>
@@ -35,6 +36,22 @@ std::string to_reason(uint32_t reason) {
       return "map_full";
     case EW_REASON_NOT_STREAM:
       return "not_stream";
+    case EW_REASON_TRIPWIRE:
+      return "tripwire";
+    case EW_REASON_TUNNEL:
+      return "tunnel";
+    case EW_REASON_UNREADABLE:
+      return "unreadable_hello";
+    case EW_REASON_RAW_SOCKET:
+      return "raw_socket";
+    case EW_REASON_SCTP_SOCKET:
+      return "sctp_socket";
+    case EW_REASON_PACKET_SOCKET:
+      return "packet_socket";
+    case EW_REASON_XDP_SOCKET:
+      return "xdp_socket";
+    case EW_REASON_NOT_HOOKED:
+      return "not_hooked";
     default:
       return "";
   }
@@ -58,6 +75,8 @@ std::optional<EventKind> to_kind(uint32_t kind) {
       return EventKind::exit;
     case EW_EVENT_DNS_LEARNED:
       return EventKind::dns_learned;
+    case EW_EVENT_TRIPPED:
+      return EventKind::tripped;
     default:
       return std::nullopt;
   }
@@ -84,6 +103,16 @@ bool fill_flow(std::string_view bytes, Event& event) {
   if (!record) return false;
   event.flow = to_flow(record->flow);
   event.reason = to_reason(record->event.reason);
+  return true;
+}
+
+bool fill_tripped(std::string_view bytes, Event& event) {
+  const auto record = read_record<ew_tripped_event>(bytes);
+  if (!record || !fill_flow(bytes, event)) return false;
+  event.host = text(record->host);
+  event.socket = {event.flow.socket_cookie, to_endpoint(record->local), to_endpoint(record->peer), record->bound_device};
+  event.is_tcp = record->protocol == IPPROTO_TCP;
+  event.dropped = record->passed == 0;
   return true;
 }
 
@@ -152,6 +181,9 @@ std::optional<Event> to_event(std::string_view bytes) {
       break;
     case EventKind::dns_learned:
       whole = fill_dns(bytes, event);
+      break;
+    case EventKind::tripped:
+      whole = fill_tripped(bytes, event);
       break;
     default:
       whole = fill_flow(bytes, event);

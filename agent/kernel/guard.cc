@@ -44,6 +44,8 @@ std::vector<Key> keys_of(int map) {
   return keys;
 }
 
+uint64_t boot_ns() { return static_cast<uint64_t>(boot_us()) * 1000; }
+
 class PinnedGuard final : public Guard {
  public:
   PinnedGuard(Programs programs, bool took_over) : programs_(std::move(programs)), took_over_(took_over) {}
@@ -58,9 +60,12 @@ class PinnedGuard final : public Guard {
 
   void beat() override;
   Result<void, GuardError> set_listener(uint64_t netns_cookie, uint16_t port) override;
-  Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host) override;
+  Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host,
+                                           Lifetime lifetime) override;
+  void forget_old_destinations() override;
   Result<void, GuardError> set_names(
       const std::vector<std::pair<std::string, uint16_t>>& host_ports) override;
+  bool spare_socket(pid_t pid, uint64_t inode) override;
   std::optional<Flow> find_flow(const Endpoint& peer, const Endpoint& local) override;
   void drain_events(const std::function<void(const Event&)>& deliver) override;
   [[nodiscard]] int event_fd() const override { return ring_buffer__epoll_fd(ring_); }
@@ -68,6 +73,7 @@ class PinnedGuard final : public Guard {
   [[nodiscard]] bool took_over() const override { return took_over_; }
 
  private:
+  void bump_generation();
   static int on_record(void* self, void* data, size_t size);
 
   Programs programs_;
@@ -86,6 +92,8 @@ Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint6
   value.layout_version = EW_LAYOUT_VERSION;
   if (config.pass_when_stale) value.flags |= EW_PASS_WHEN_STALE;
   if (config.refuse_unknown_quic) value.flags |= EW_REFUSE_UNKNOWN_QUIC;
+  if (config.pass_unreadable) value.flags |= EW_PASS_UNREADABLE;
+  if (config.refuse_special_sockets) value.flags |= EW_REFUSE_SPECIAL;
   value.guarded_cgroup = cgroup;
   value.exempt_cgroup = config.exempt_cgroup;
   value.stale_after_ns = static_cast<uint64_t>(std::chrono::nanoseconds(config.stale_after).count());
@@ -133,14 +141,40 @@ Result<void, GuardError> PinnedGuard::set_listener(uint64_t netns_cookie, uint16
   return {};
 }
 
-Result<void, GuardError> PinnedGuard::add_destination(const Endpoint& endpoint, std::string_view host) {
+Result<void, GuardError> PinnedGuard::add_destination(const Endpoint& endpoint, std::string_view host,
+                                                      Lifetime lifetime) {
   const ew_destination key = to_destination(endpoint);
   ew_known value{};
-  value.since_boot_ns = static_cast<uint64_t>(boot_us()) * 1000;
+  value.since_boot_ns = boot_ns();
+  if (lifetime == Lifetime::ageing) value.until_boot_ns = value.since_boot_ns + EW_KEEP_NS;
   std::memcpy(value.host, host.data(), std::min(host.size(), sizeof value.host - 1));
-  if (bpf_map_update_elem(bpf_map__fd(programs_->maps.destinations), &key, &value, BPF_ANY) != 0)
+  const int map = bpf_map__fd(programs_->maps.destinations);
+  ew_known known{};
+  const bool present = bpf_map_lookup_elem(map, &key, &known) == 0;
+  if (present && known.until_boot_ns == 0) value.until_boot_ns = 0;  // what was configured stays
+  if (bpf_map_update_elem(map, &key, &value, BPF_ANY) != 0)
     return map_failed("cannot add destination " + endpoint.to_string());
+  if (!present) bump_generation();
   return {};
+}
+
+void PinnedGuard::forget_old_destinations() {
+  const uint64_t now = boot_ns();
+  for (const int map : {bpf_map__fd(programs_->maps.destinations), bpf_map__fd(programs_->maps.learned)})
+    for (const auto& key : keys_of<ew_destination>(map)) {
+      ew_known known{};
+      if (bpf_map_lookup_elem(map, &key, &known) == 0 && known.until_boot_ns != 0 && known.until_boot_ns < now)
+        bpf_map_delete_elem(map, &key);
+    }
+}
+
+// Sockets that lead to it already, and were let through, are looked at again.
+void PinnedGuard::bump_generation() {
+  const uint32_t key = EW_GENERATION_TOLD;
+  uint64_t told = 0;
+  const int map = bpf_map__fd(programs_->maps.generations);
+  bpf_map_lookup_elem(map, &key, &told);
+  bpf_map_update_elem(map, &key, &++told, BPF_ANY);
 }
 
 Result<void, GuardError> PinnedGuard::set_names(
@@ -162,6 +196,14 @@ Result<void, GuardError> PinnedGuard::set_names(
   for (const ew_name& present : keys_of<ew_name>(map))
     if (!wanted.contains(std::string(present.text, sizeof present.text))) bpf_map_delete_elem(map, &present);
   return {};
+}
+
+bool PinnedGuard::spare_socket(pid_t pid, uint64_t inode) {
+  // The storage of a socket is reached through a descriptor, so we need one of it ourselves.
+  const Fd socket = borrow_socket(pid, inode);
+  const ew_watch watch{.stage = EW_STAGE_EXEMPT, .generation = 0, .sequence = 0, .started = 0, .openings = 0};
+  const int fd = socket.get();
+  return socket && bpf_map_update_elem(bpf_map__fd(programs_->maps.watches), &fd, &watch, BPF_ANY) == 0;
 }
 
 std::optional<Flow> PinnedGuard::find_flow(const Endpoint& peer, const Endpoint& local) {

@@ -15,6 +15,7 @@
 #include "agent/base/address.h"
 #include "agent/base/fd.h"
 #include "agent/base/result.h"
+#include "agent/kernel/sockets.h"
 
 namespace warden::kernel {
 
@@ -26,6 +27,8 @@ struct GuardConfig {
   uint64_t exempt_cgroup = 0;  // id of the workers' cgroup: never redirected (0: none)
   bool pass_when_stale = false;  // intercept.on_agent_down: pass
   bool refuse_unknown_quic = false;
+  bool refuse_special_sockets = false;  // intercept.raw_sockets: refuse
+  bool pass_unreadable = false;  // intercept.unreadable_hello: record
   std::chrono::milliseconds stale_after{1500};
 };
 
@@ -51,16 +54,23 @@ struct Flow {
   ProcessFacts process;
 };
 
-enum class EventKind : uint8_t { connect, refused, exec, fork, exit, dns_learned, quic_refused, passed };
+enum class EventKind : uint8_t { connect, refused, exec, fork, exit, dns_learned, quic_refused, passed, tripped };
 
 struct Event {
   EventKind kind;
-  Flow flow;               // connect, refused, quic_refused, passed; dns_learned: only `original`
+  // connect, refused, quic_refused, passed, tripped; dns_learned: only `original`. Of a tripped TCP socket whose
+  // connect() nobody saw, the process is not known (tgid 0).
+  Flow flow;
   ProcessFacts process;    // exec, fork (the child), exit
   std::string filename;    // exec: path as given to execve
-  std::string host;        // dns_learned
+  std::string host;        // dns_learned; tripped: the name that was read, if any
   // refused, quic_refused, passed: "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
+  // refused, passed without destination: "raw_socket", "sctp_socket", "packet_socket", "xdp_socket"
+  // tripped: "tripwire", "tunnel", "unreadable_hello", "not_hooked", "map_full"
   std::string reason;
+  // tripped: what is to be ended, and whether it is a TCP socket whose packet was dropped.
+  SocketName socket;
+  bool is_tcp = false, dropped = false;
 };
 
 // connects_seen counts every connect() of the subtree; passed the LLM destinations let through (exempt cgroup, or stale
@@ -80,8 +90,15 @@ class Guard {
   // another namespace (`busy`: listen at another). Port 0 ends the namespace's service: its LLM connections are refused.
   virtual Result<void, GuardError> set_listener(uint64_t netns_cookie, uint16_t port) = 0;
   // LLM destinations: by address and port, and by name for in-kernel DNS learning ("*.x.y" one label, "x.y" exact).
-  virtual Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host) = 0;
+  // Ageing ones are forgotten a day after they were last added.
+  enum class Lifetime : uint8_t { permanent, ageing };
+  virtual Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host,
+                                                   Lifetime lifetime = Lifetime::permanent) = 0;
+  // Ageing and learned destinations whose time is over; from time to time.
+  virtual void forget_old_destinations() = 0;
   virtual Result<void, GuardError> set_names(const std::vector<std::pair<std::string, uint16_t>>& host_ports) = 0;
+  // Lets a socket that process `pid` has open go on to wherever it leads. False: it was not found there.
+  virtual bool spare_socket(pid_t pid, uint64_t inode) = 0;
   // The flow of an accepted connection, by the peer's address as accept() shows it (local = the listener's side).
   // nullopt: nobody was redirected here from there (a direct connection to our port). Answers once per connection: the
   // entry is taken, so that a later direct connection from the same port does not inherit the identity.

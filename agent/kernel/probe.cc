@@ -44,6 +44,13 @@ Probe loads() {
   return {"the kernel accepts the programs", programs.has_value(), programs ? "" : programs.error().detail};
 }
 
+// Asked for a socket that does not exist, a kernel that can says so.
+Probe ending_sockets() {
+  const SocketName nobody{.cookie = 1, .local = *Endpoint::parse("127.0.0.1", 1), .peer = *Endpoint::parse("127.0.0.1", 1)};
+  return {"refused connections can be ended (sock_diag)", destroy_socket(nobody, 0).has_value(),
+          "use a kernel built with CONFIG_INET_DIAG_DESTROY=y, and run as root; without it, refused clients wait until they give up"};
+}
+
 }  // namespace
 
 std::vector<Probe> probe() {
@@ -55,6 +62,7 @@ std::vector<Probe> probe() {
       {root ? "cgroup2 at " + *root : "cgroup2", root.has_value(), "mount -t cgroup2 none /sys/fs/cgroup"},
       {"network namespace cookies", own_netns_cookie() != 0, "run Linux 5.14 or newer"},
       bpffs(),
+      ending_sockets(),
       privileges(),
       loads(),
   };

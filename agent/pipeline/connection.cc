@@ -19,6 +19,7 @@ using asio::ip::tcp;
 
 namespace {
 
+constexpr uint16_t kHttpsPort = 443;
 constexpr int kOpeningTimeoutMs = 30'000;
 constexpr auto kHandshakeTimeout = std::chrono::seconds(30);
 
@@ -66,6 +67,8 @@ Chosen choose(Connection& connection, const intercept::Opening& opening) {
   connection.host = opening.hello.server_name;
   if (connection.host.empty()) return {Course::refuse, "no_server_name"};
   connection.service = connection.services.catalogue->find(connection.host, connection.grant.original.port);
+  // An LLM's name at a port of the client's choosing is an LLM's name.
+  if (connection.service == nullptr) connection.service = connection.services.catalogue->find(connection.host, kHttpsPort);
   if (connection.service == nullptr) return choose_foreign(connection, opening);
   return connection.service->tls ? Chosen{Course::intercept, {}} : Chosen{Course::refuse, "tls_to_plain_endpoint"};
 }

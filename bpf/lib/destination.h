@@ -9,6 +9,20 @@ static __always_inline int is_llm(const struct ew_destination* destination) {
   return bpf_map_lookup_elem(&destinations, destination) || bpf_map_lookup_elem(&learned, destination);
 }
 
+static __always_inline __u64 generation(void) {
+  __u32 told = EW_GENERATION_TOLD, by_programs = EW_GENERATION_LEARNED;
+  __u64* first = bpf_map_lookup_elem(&generations, &told);
+  __u64* second = bpf_map_lookup_elem(&generations, &by_programs);
+  return first && second ? *first + *second : 0;
+}
+
+/* A destination has been learned: sockets that lead there already are to be looked at again. */
+static __always_inline void new_destination(void) {
+  __u32 by_programs = EW_GENERATION_LEARNED;
+  __u64* learned_so_far = bpf_map_lookup_elem(&generations, &by_programs);
+  if (learned_so_far) __sync_fetch_and_add(learned_so_far, 1);
+}
+
 /* By cgroup and not by socket mark, which any CAP_NET_ADMIN may set. */
 static __always_inline int is_exempt(const struct ew_config* settings) {
   if (!settings->exempt_cgroup || bpf_get_current_cgroup_id() != settings->exempt_cgroup) return 0;

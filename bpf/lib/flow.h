@@ -56,10 +56,10 @@ static __always_inline int when_stale(struct bpf_sock_addr* ctx, const struct ew
 static __always_inline int is_first_quic(struct bpf_sock_addr* ctx) {
   struct bpf_sock* socket = ctx->sk;
   if (!socket) return 1;
-  __u32* noted = bpf_sk_storage_get(&quic_noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!noted) return 1;
-  int first = !*noted;
-  *noted = 1;
+  __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!reported) return 1;
+  int first = !(*reported & EW_NOTED_QUIC);
+  *reported |= EW_NOTED_QUIC;
   return first;
 }
 

@@ -199,6 +199,35 @@ TEST_F(Dns, MalformedMessagesTeachNothingAndPass) {
   EXPECT_EQ(learned(), Strings{});
 }
 
+TEST_F(Dns, AnAnswerByTcpIsLearnedToo) {
+  const std::string answer = message("api.llm.test", {a(pointer(), "192.0.2.47")});
+  const Fd server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage address;
+  const socklen_t length = Endpoint::parse(resolver_ip(), 53)->to_sockaddr(address);
+  ASSERT_EQ(::bind(server.get(), reinterpret_cast<sockaddr*>(&address), length), 0) << errno;
+  ASSERT_EQ(::listen(server.get(), 1), 0);
+  Child client(sandbox.cgroup(), [&](int) {
+    Fd socket;
+    char bytes[4096];
+    if (try_connect(resolver_ip(), 53, SOCK_STREAM, &socket) != 0) return 250;
+    if (::recv(socket.get(), bytes, sizeof bytes, 0) != static_cast<ssize_t>(answer.size() + 2)) return 251;
+    return try_connect("192.0.2.47", 443, SOCK_STREAM);
+  });
+  const Fd accepted(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const std::string framed = number(static_cast<unsigned>(answer.size())) + answer;
+  ASSERT_EQ(::send(accepted.get(), framed.data(), framed.size(), 0), static_cast<ssize_t>(framed.size()));
+  EXPECT_EQ(client.wait(), 0);
+  EXPECT_EQ(learned(), Strings{"api.llm.test 192.0.2.47:443"});
+}
+
+TEST_F(Dns, WhatIsNotOldIsNotForgotten) {
+  EXPECT_EQ(resolve_then_connect(message("api.llm.test", {a(pointer(), "192.0.2.48")})), 0);
+  EXPECT_EQ(learned(), Strings{"api.llm.test 192.0.2.48:443"});
+  guard->forget_old_destinations();
+  EXPECT_EQ(resolve_then_connect(message("api.llm.test", {a(pointer(), "192.0.2.48")}), "192.0.2.48"), 0);
+  EXPECT_EQ(learned(), Strings{}) << "known already";
+}
+
 TEST_F(Dns, ANameNoLongerWantedIsForgotten) {
   ASSERT_TRUE(guard->set_names({{"other.llm.test", 443}}));
   EXPECT_EQ(resolve_then_connect(message("api.llm.test", {a(pointer(), "192.0.2.44")})), 0);

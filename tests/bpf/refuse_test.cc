@@ -3,6 +3,8 @@
 // port.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/if_packet.h>
+#include <linux/if_xdp.h>
 #include <netinet/in.h>
 #include <sys/mount.h>
 
@@ -161,6 +163,52 @@ TEST_F(Refuse, ToBindTheListenersPort) {
   EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return bind_at(port); }), EPERM);
   EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return bind_at(0); }), 0);
   EXPECT_EQ(run_inside("", [&] { return bind_at(port); }), 0);
+}
+
+TEST_F(Refuse, RawSocketsOnlyWhenConfiguredSo) {
+  open(sandbox.config());
+  const auto make = [](int domain, int type, int protocol) {
+    const Fd socket(::socket(domain, type | SOCK_CLOEXEC, protocol));
+    return socket ? 0 : errno;
+  };
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return make(AF_INET, SOCK_RAW, IPPROTO_UDP); }), 0);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return make(AF_INET6, SOCK_RAW, IPPROTO_TCP); }), 0);
+  EXPECT_EQ(reasons(EventKind::passed), std::vector<std::string>(2, "raw_socket"));
+  GuardConfig config = sandbox.config();
+  config.refuse_special_sockets = true;
+  open(config);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return make(AF_INET, SOCK_RAW, IPPROTO_UDP); }), EPERM);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return make(AF_INET, SOCK_DGRAM, IPPROTO_UDP); }), 0);
+  EXPECT_EQ(run_inside("", [&] { return make(AF_INET, SOCK_RAW, IPPROTO_UDP); }), 0);
+  EXPECT_EQ(reasons(EventKind::refused), std::vector<std::string>(1, "raw_socket"));
+}
+
+TEST_F(Refuse, XdpAndQueueSkippingPacketSocketsOnlyWhenConfiguredSo) {
+  open(sandbox.config());
+  const auto skip_queues = [] {
+    const Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    return ::setsockopt(socket.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on) == 0 ? 0 : errno;
+  };
+  const auto give_memory = [] {
+    const Fd socket(::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0));
+    const xdp_umem_reg none{};  // not valid: the hook comes before anybody looks
+    return ::setsockopt(socket.get(), SOL_XDP, XDP_UMEM_REG, &none, sizeof none) == 0 ? 0 : errno;
+  };
+  const auto long_value = [] {
+    const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const std::string value(8192, '\0');
+    return ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, value.data(), static_cast<socklen_t>(value.size())) == 0 ? 0 : errno;
+  };
+  EXPECT_EQ(run_inside(sandbox.cgroup(), skip_queues), 0);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), give_memory), EINVAL);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), long_value), 0);
+  EXPECT_EQ(reasons(EventKind::passed), (std::vector<std::string>{"packet_socket", "xdp_socket"}));
+  GuardConfig config = sandbox.config();
+  config.refuse_special_sockets = true;
+  open(config);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), skip_queues), EPERM);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), give_memory), EPERM);
 }
 
 TEST_F(Refuse, OnePortForTwoNamespaces) {

@@ -14,6 +14,7 @@
 #include "agent/base/address.h"
 #include "agent/base/fd.h"
 #include "agent/kernel/guard.h"
+#include "agent/kernel/netns.h"
 
 namespace warden::kernel {
 

@@ -15,12 +15,16 @@ def cgroup2_mount():
 
 
 class Cgroup:
-    def __init__(self, path):
-        self.path = pathlib.Path(path)
+    def __init__(self, path, within=()):
+        """`within`: a command under which its processes run, such as one that enters a network namespace."""
+        self.path, self.within = pathlib.Path(path), list(within)
         self.path.mkdir(parents=True, exist_ok=True)
 
     def child(self, name):
-        return Cgroup(self.path / name)
+        return Cgroup(self.path / name, self.within)
+
+    def entering(self, *words):
+        return Cgroup(self.path, words)
 
     @property
     def below_mount(self):

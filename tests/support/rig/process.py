@@ -19,7 +19,7 @@ def command(argv, cgroup=None, uid=None, with_parent=False, loginuid=None):
     if loginuid is not None:
         words = ["sh", "-c", 'echo "$0" > /proc/self/loginuid; exec "$@"', str(loginuid), *words]
     if cgroup is not None:
-        words = ["sh", "-c", ENTER, str(cgroup.path), *words]
+        words = ["sh", "-c", ENTER, str(cgroup.path), *cgroup.within, *words]
     return words
 
 

@@ -16,6 +16,7 @@ from .cgroup import Cgroup, cgroup2_mount
 from .client import Place
 from .collector import Collector
 from .double import Double
+from .netns import Netns
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 OPENAI, ANTHROPIC = "api.openai.com", "api.anthropic.com"
@@ -50,7 +51,15 @@ class Stage:
         self.addresses = {OPENAI: f"{self.block}.1", ANTHROPIC: f"{self.block}.2"}
         self.name_hosts()
         self.provider_ca = self.folder / "double-certificates" / "ca.pem"
+        self.within = []
+        if os.environ.get("WARDEN_CLIENTS_IN") == "netns":
+            self.move_clients(Netns(self).enter)
         return self
+
+    def move_clients(self, within):
+        """Clients and doubles run under `within` from now on: in a network namespace that the agent does not live in."""
+        self.within = within
+        self.guarded, self.outside = self.guarded.entering(*within), self.outside.entering(*within)
 
     def number(self):
         self.count += 1
@@ -73,10 +82,10 @@ class Stage:
             raise AssertionError(f"{path} is not built: cmake --preset release && cmake --build --preset release")
         return path
 
-    def double(self, listen=None, names=(), within=()):
+    def double(self, listen=None, names=(), within=None):
         """The providers under their real names on port 443; `listen` adds {"address:port": certificate}."""
         usual = {f"{self.addresses[OPENAI]}:443": "good", f"{self.addresses[ANTHROPIC]}:443": "good"} if not self.doubles else {}
-        made = Double(self.folder, self.node, {**usual, **(listen or {})}, names, within)
+        made = Double(self.folder, self.node, {**usual, **(listen or {})}, names, self.within if within is None else within)
         self.doubles.append(made)
         return made
 

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
+// cgroup_skb/egress: packets of the guarded subtree, looked at for what connect() did not show. An LLM's name
+// in the opening of a TCP stream that was not redirected, on whatever port: the packet is dropped, the address
+// is learned, and the agent ends the socket, so that the client's next attempt is redirected. And an LLM's
+// address on a packet of a socket that no hook stopped, being older than the agent or than what it knows, or
+// raw: dropped, and reported once a socket.
+//
+// A TCP socket transmits under its lock, so its storage has one writer at a time; no per-CPU memory is used,
+// since this program may be preempted and interrupted by itself. After the opening a packet costs three lookups.
+#include "bpf/lib/common.h"
+#include "bpf/lib/destination.h"
+#include "bpf/lib/opening.h"
+#include "bpf/lib/packet.h"
+#include "bpf/lib/process.h"
+
+EW_PROGRAM_LICENSE;
+
+#define EW_SOCK_STREAM 1
+#define EW_AF_INET 2
+#define EW_FEED_STEPS 128  // bytes taken by one call of ew_tripwire_feed
+#define EW_FEEDS_MAX 128   // calls for one packet
+#define EW_OPENINGS_MAX 8  // packets in which a hello may begin: a proxy's greetings come before it
+
+/* The tripwire writes and reads while it is within an opening, and deletes it then. No memory: as `watches`. */
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct opening);
+} openings SEC(".maps");
+
+static __always_inline struct bpf_sock* full_socket(struct __sk_buff* skb) {
+  struct bpf_sock* socket = skb->sk;
+  return socket ? bpf_sk_fullsock(socket) : 0;
+}
+
+// Reads on in the packet; 0 when there is nothing more to read.
+__noinline int ew_tripwire_feed(struct __sk_buff* skb) {
+  struct bpf_sock* socket = full_socket(skb);
+  if (!socket) return 0;
+  volatile struct opening* o = bpf_sk_storage_get(&openings, socket, 0, 0);
+  if (!o) return 0;
+  for (__u64 i = 0; i < EW_FEED_STEPS; i++) {
+    __u8 byte = 0;
+    skip_ahead(o);
+    __u64 at = o->at;
+    if (o->verdict || at >= o->end) return 0;
+    if (bpf_skb_load_bytes(skb, at, &byte, 1)) {
+      o->verdict = VERDICT_UNREADABLE;
+      return 0;
+    }
+    o->at = at + 1;
+    take_byte(o, byte);
+  }
+  return 1;
+}
+
+// Whether the name is an LLM's, itself or as one label below a wildcard.
+__noinline int ew_tripwire_wanted(struct __sk_buff* skb) {
+  struct bpf_sock* socket = full_socket(skb);
+  if (!socket) return 0;
+  struct opening* o = bpf_sk_storage_get(&openings, socket, 0, 0);
+  if (!o) return 0;
+  if (bpf_map_lookup_elem(&names, o->name)) return 1;
+  if (!o->first_dot) return 0;
+  o->wildcard.text[0] = '*';
+  bpf_probe_read_kernel(o->wildcard.text + 1, EW_HOST_BYTES - 1, o->name + (o->first_dot & 63));
+  return bpf_map_lookup_elem(&names, &o->wildcard) != 0;
+}
+
+static __always_inline void read_peer(struct bpf_sock* socket, struct ew_destination* peer) {
+  if (ew_read(socket->family) == EW_AF_INET) {
+    set_mapped(peer->address, ew_read(socket->dst_ip4));
+  } else {
+    peer->address[0] = ew_read(socket->dst_ip6[0]);
+    peer->address[1] = ew_read(socket->dst_ip6[1]);
+    peer->address[2] = ew_read(socket->dst_ip6[2]);
+    peer->address[3] = ew_read(socket->dst_ip6[3]);
+  }
+  peer->port = host_order(ew_read(socket->dst_port));
+  peer->reserved = 0;
+}
+
+static __always_inline void read_local(struct bpf_sock* socket, struct ew_destination* local) {
+  if (ew_read(socket->family) == EW_AF_INET) {
+    set_mapped(local->address, ew_read(socket->src_ip4));
+  } else {
+    local->address[0] = ew_read(socket->src_ip6[0]);
+    local->address[1] = ew_read(socket->src_ip6[1]);
+    local->address[2] = ew_read(socket->src_ip6[2]);
+    local->address[3] = ew_read(socket->src_ip6[3]);
+  }
+  local->port = ew_read(socket->src_port);
+  local->reserved = 0;
+}
+
+// What connect() was asked for, which a load balancer may have rewritten since; else where the socket leads.
+static __always_inline void read_asked(struct bpf_sock* socket, struct ew_destination* asked) {
+  struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, 0);
+  if (owner)
+    *asked = owner->flow.original;
+  else
+    read_peer(socket, asked);
+}
+
+// A datagram leaves in its sender's context; a TCP segment does so only sometimes, which nobody can tell.
+static __always_inline void read_sender(struct ew_process* process) {
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  struct ew_config* settings = configuration();
+  if (settings && in_cgroup(task, settings->guarded_cgroup)) read_process(task, process);
+}
+
+static __always_inline void fill_owner(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_flow* flow) {
+  int stream = ew_read(socket->protocol) == EW_IPPROTO_TCP && ew_read(socket->type) == EW_SOCK_STREAM;
+  struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, 0);
+  if (owner && stream) {
+    __builtin_memcpy(flow, &owner->flow, sizeof(*flow));
+    return;
+  }
+  __builtin_memset(flow, 0, sizeof(*flow));
+  flow->socket_cookie = bpf_get_socket_cookie(skb);
+  flow->connect_boot_ns = bpf_ktime_get_boot_ns();
+  if (stream) {
+    read_peer(socket, &flow->original);
+    return;
+  }
+  struct transport transport = find_transport(skb);
+  read_destination(skb, &transport, &flow->original);
+  read_sender(&flow->process);
+}
+
+// Tells the agent. A function of its own, verified once.
+__noinline int ew_tripwire_report(struct __sk_buff* skb, __u32 reason, __u32 passed) {
+  struct bpf_sock* socket = full_socket(skb);
+  if (!socket) return 0;
+  struct ew_tripped_event* record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+  if (!record) {
+    count(EW_EVENTS_DROPPED);
+    return 0;
+  }
+  record->record.event.kind = EW_EVENT_TRIPPED;
+  record->record.event.reason = reason;
+  fill_owner(skb, socket, &record->record.flow);
+  read_local(socket, &record->local);
+  read_peer(socket, &record->peer);
+  record->bound_device = ew_read(socket->bound_dev_if);
+  record->protocol = ew_read(socket->protocol);
+  record->passed = passed;
+  record->reserved = 0;
+  __builtin_memset(record->host, 0, EW_HOST_BYTES);
+  struct opening* o = bpf_sk_storage_get(&openings, socket, 0, 0);
+  if (o) __builtin_memcpy(record->host, o->name, EW_HOST_BYTES);
+  bpf_ringbuf_submit(record, 0);
+  return 1;
+}
+
+static __always_inline int refuse(struct __sk_buff* skb, struct ew_watch* watch, __u32 reason) {
+  watch->stage = EW_STAGE_REFUSED;
+  count(EW_REFUSED);
+  ew_tripwire_report(skb, reason, 0);
+  return EW_REFUSE;
+}
+
+// Later connections to this address are redirected. `host` is in map memory.
+__noinline int ew_tripwire_learn(struct __sk_buff* skb) {
+  struct bpf_sock* socket = full_socket(skb);
+  if (!socket) return 0;
+  struct opening* o = bpf_sk_storage_get(&openings, socket, 0, 0);
+  if (!o) return 0;
+  struct ew_destination asked = {};
+  struct ew_known known = {};
+  read_asked(socket, &asked);
+  known.since_boot_ns = bpf_ktime_get_boot_ns();
+  known.until_boot_ns = known.since_boot_ns + EW_KEEP_NS;
+  __builtin_memcpy(known.host, o->name, EW_HOST_BYTES);
+  if (bpf_map_update_elem(&learned, &asked, &known, BPF_ANY)) return 0;
+  new_destination();
+  return 1;
+}
+
+// The opening is over; so is its memory.
+static __always_inline int close_opening(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_watch* watch,
+                                         struct opening* o, const struct ew_config* settings) {
+  int tunnel = o->tunnel || watch->openings, verdict = EW_ALLOW;
+  watch->stage = EW_STAGE_NEW;
+  if (o->verdict == VERDICT_NAME && ew_tripwire_wanted(skb)) {
+    // In a tunnel the address is the proxy's, and not to be learned.
+    if (!tunnel) ew_tripwire_learn(skb);
+    verdict = refuse(skb, watch, tunnel ? EW_REASON_TUNNEL : EW_REASON_TRIPWIRE);
+  } else if (o->verdict == VERDICT_UNREADABLE) {
+    if (settings->flags & EW_PASS_UNREADABLE) {
+      ew_tripwire_report(skb, EW_REASON_UNREADABLE, 1);
+      watch->stage = EW_STAGE_CLEAR;
+    } else {
+      verdict = refuse(skb, watch, EW_REASON_UNREADABLE);
+    }
+  } else if (o->verdict == VERDICT_NAME && !o->tunnel) {
+    watch->stage = EW_STAGE_CLEAR;
+  } else if (++watch->openings >= EW_OPENINGS_MAX) {
+    watch->stage = EW_STAGE_CLEAR;
+  }
+  bpf_sk_storage_delete(&openings, socket);
+  return verdict;
+}
+
+// What a packet's first byte announces.
+static __always_inline int announced(struct __sk_buff* skb, __u32 at) {
+  __u8 byte = 0;
+  if (bpf_skb_load_bytes(skb, at, &byte, 1)) return 0;
+  if (byte == EW_TLS_HANDSHAKE) return FORM_TLS;
+  return byte >= 'A' && byte <= 'Z' ? FORM_HTTP : 0;
+}
+
+static __always_inline int read_opening(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_watch* watch,
+                                        const struct segment* segment, const struct ew_config* settings) {
+  int begins = watch->stage != EW_STAGE_READING, form = begins ? announced(skb, segment->at) : 0;
+  if (begins && !form) {
+    if (++watch->openings >= EW_OPENINGS_MAX) watch->stage = EW_STAGE_CLEAR;
+    return EW_ALLOW;
+  }
+  if (begins) bpf_sk_storage_delete(&openings, socket);  // one that a disconnected stream left
+  struct opening* o = bpf_sk_storage_get(&openings, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!o) return refuse(skb, watch, EW_REASON_MAP_FULL);
+  if (begins) o->form = form;
+  o->at = segment->at;
+  o->end = segment->at + segment->length;
+  o->total += segment->length;
+  watch->stage = EW_STAGE_READING;
+  for (__u64 i = 0; i < EW_FEEDS_MAX; i++)
+    if (!ew_tripwire_feed(skb)) break;
+  if (!o->verdict && (o->at < o->end || o->total > EW_OPENING_BYTES_MAX)) o->verdict = VERDICT_UNREADABLE;
+  return o->verdict ? close_opening(skb, socket, watch, o, settings) : EW_ALLOW;
+}
+
+// Bytes sent before are not read twice; a gap within an opening cannot be read over.
+static __always_inline int in_sequence(struct ew_watch* watch, struct segment* segment) {
+  if (!watch->started) watch->sequence = segment->sequence;
+  watch->started = 1;
+  __s32 ahead = (__s32)(segment->sequence - watch->sequence);
+  if (ahead > 0) return watch->stage != EW_STAGE_READING;
+  __u32 seen = -ahead;
+  if (seen > segment->length) seen = segment->length;
+  segment->at += seen;
+  segment->length -= seen;
+  segment->sequence += seen;
+  return 1;
+}
+
+static __always_inline int stream_packet(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_watch* watch,
+                                         const struct ew_config* settings) {
+  struct segment segment = {};
+  if (!read_segment(skb, &segment)) return watch->stage == EW_STAGE_REFUSED ? EW_REFUSE : EW_ALLOW;
+  // The reset that ends a refused connection tells the peer so.
+  if (watch->stage == EW_STAGE_REFUSED) return segment.reset ? EW_ALLOW : EW_REFUSE;
+  if (!segment.length) return EW_ALLOW;
+  int readable = in_sequence(watch, &segment);
+  if (!segment.length) return EW_ALLOW;
+  if (!readable) return refuse(skb, watch, EW_REASON_UNREADABLE);
+  watch->sequence = segment.sequence + segment.length;
+  return read_opening(skb, socket, watch, &segment, settings);
+}
+
+// Nothing more to see as long as no destination is learned.
+static __always_inline int is_settled(const struct ew_watch* watch) {
+  if (watch->stage == EW_STAGE_EXEMPT) return 1;
+  return watch->stage == EW_STAGE_CLEAR && watch->generation == (__u32)generation();
+}
+
+// A socket that leads to an LLM although it was not redirected. While the agent is away it is let through if
+// the configuration says so, as connect() is.
+static __always_inline int check_address(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_watch* watch,
+                                         const struct ew_config* settings) {
+  __u32 now = (__u32)generation();
+  if (watch->stage == EW_STAGE_REFUSED || watch->generation == now) return EW_ALLOW;
+  struct ew_destination asked = {}, peer = {};
+  watch->generation = now;
+  read_asked(socket, &asked);
+  read_peer(socket, &peer);
+  if (!is_llm(&asked) && !is_llm(&peer)) return EW_ALLOW;
+  if (!(settings->flags & EW_PASS_WHEN_STALE) || !is_stale(settings))
+    return refuse(skb, watch, EW_REASON_NOT_HOOKED);
+  watch->stage = EW_STAGE_EXEMPT;
+  count(EW_PASSED);
+  ew_tripwire_report(skb, EW_REASON_AGENT_STALE, 1);
+  return EW_ALLOW;
+}
+
+static __always_inline int is_redirected(struct bpf_sock* socket) {
+  struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, 0);
+  return owner && owner->flow.listener_port &&
+         owner->flow.listener_port == host_order(ew_read(socket->dst_port));
+}
+
+static __always_inline int is_workers(struct bpf_sock* socket, const struct ew_config* settings) {
+  return settings->exempt_cgroup && bpf_sk_cgroup_id(socket) == settings->exempt_cgroup;
+}
+
+// UDP, SCTP and whatever a raw socket sends: where it goes is in the packet.
+static __always_inline int datagram_packet(struct __sk_buff* skb, struct bpf_sock* socket) {
+  struct ew_destination destination = {};
+  struct transport transport = find_transport(skb);
+  __u32 kind = transport.protocol;
+  if (kind != EW_IPPROTO_UDP && kind != EW_IPPROTO_TCP && kind != EW_IPPROTO_SCTP && kind != EW_IPPROTO_UDPLITE)
+    return EW_ALLOW;
+  if (!read_destination(skb, &transport, &destination) || !is_llm(&destination)) return EW_ALLOW;
+  struct ew_config* settings = configuration();
+  if (!settings || is_workers(socket, settings)) return EW_ALLOW;
+  count(EW_REFUSED);
+  __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (reported && *reported & EW_NOTED_GUARD) return EW_REFUSE;
+  if (reported) *reported |= EW_NOTED_GUARD;
+  ew_tripwire_report(skb, kind == EW_IPPROTO_UDP ? EW_REASON_QUIC : EW_REASON_NOT_HOOKED, 0);
+  return EW_REFUSE;
+}
+
+SEC("cgroup_skb/egress")
+int ew_tripwire(struct __sk_buff* skb) {
+  struct bpf_sock* socket = full_socket(skb);
+  if (!socket) return EW_ALLOW;
+  if (ew_read(socket->protocol) != EW_IPPROTO_TCP || ew_read(socket->type) != EW_SOCK_STREAM)
+    return datagram_packet(skb, socket);
+  struct ew_watch* watch = bpf_sk_storage_get(&watches, socket, 0, 0);
+  if (watch && is_settled(watch)) return EW_ALLOW;
+  struct ew_config* settings = configuration();
+  if (!settings) return EW_ALLOW;
+  if (!watch) {
+    watch = bpf_sk_storage_get(&watches, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (!watch) return EW_REFUSE;
+    if (is_redirected(socket) || is_workers(socket, settings)) {
+      watch->stage = EW_STAGE_EXEMPT;
+      return EW_ALLOW;
+    }
+  }
+  int decision = check_address(skb, socket, watch, settings);
+  if (decision == EW_REFUSE || watch->stage == EW_STAGE_EXEMPT) return decision;
+  return watch->stage == EW_STAGE_CLEAR ? EW_ALLOW : stream_packet(skb, socket, watch, settings);
+}

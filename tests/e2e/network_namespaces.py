@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Clients in network namespaces of their own, as containers and pods are: intercepted there, attributed, and the provider
+dialled from within; a namespace that ends is let go."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from rig import Report, Stage, check, equal, samples  # noqa: E402
+from rig.agent import field  # noqa: E402
+from rig.client import Place  # noqa: E402
+from rig.netns import Netns, holders  # noqa: E402
+from rig.process import command, environment, wait_until  # noqa: E402
+
+CHAT = "https://api.openai.com/v1/chat/completions"
+FRESH = 30
+
+
+def body(text):
+    return json.dumps({"model": "gpt-5", "messages": [{"role": "user", "content": text}]})
+
+
+with Stage("netns") as stage, Report("netns") as report:
+    inner = Netns(stage)
+    # The provider exists in the namespace alone: an answer shows from where it was dialled.
+    double = stage.double(within=inner.enter)
+    agent = stage.agent(samples.POLICY)
+    with report.case("the agent starts", fatal=True):
+        agent.start()
+    guarded = Place(stage, stage.guarded.entering(*inner.enter), agent.ca)
+
+    def served():
+        return agent.json("status")[0]["namespaces"]
+
+    with report.case("a call from another namespace is intercepted, forwarded from there, and attributed"):
+        equal(served(), 0, "namespaces served before anyone lives there")
+        answer = guarded.curl(CHAT, body("from inside"))
+        equal(answer.status, 200, f"status: {answer.stderr}")
+        record = agent.records("decision")[-1]
+        equal(field(record, "net.capture"), "proxied", "capture")
+        equal(len(double.requests()), 1, "requests at the double inside")
+        equal(served(), 1, "namespaces served")
+    with report.case("blocked there as anywhere, and nothing reaches the provider"):
+        mark = double.seen()
+        answer = guarded.curl(CHAT, body(samples.secret_prompt()))
+        equal(answer.status, 400, "status")
+        equal(double.seen(), mark, "requests at the double")
+    with report.case("the host's own namespace is served beside it: its provider is not the one inside"):
+        answer = stage.guard(agent).curl(CHAT, body("from the host"))
+        check(answer.status in (502, 503), f"nobody listens at the provider's address here, but the status is {answer.status}")
+    with report.case("the address that the application asked for is the one it sees"):
+        script = "import socket; s = socket.create_connection(('api.openai.com', 443)); print(s.getpeername()[0])"
+        seen = guarded.run(["/usr/bin/python3", "-c", script]).stdout.decode().strip()
+        equal(seen, stage.addresses["api.openai.com"], "getpeername")
+    with report.case(f"{FRESH} fresh namespaces whose first act is a call: intercepted or refused, none goes past"):
+        # `unshare` makes the namespace, the shell in it brings loopback up and becomes curl. No provider lives there: 502 is ours.
+        words = ["sh", "-c", 'ip link set lo up; exec "$@"', "sh", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--http1.1",
+                 "--cacert", str(agent.ca), "-d", body("first act"), CHAT]
+        running = [subprocess.Popen(command(["unshare", "--net", *words], stage.guarded), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True)
+                   for _ in range(FRESH)]
+        codes = [child.communicate(timeout=30)[0] for child in running]
+        equal(set(codes) - {"502", "503", "000"}, set(), "answers")
+        print(f"     {len(codes) - codes.count('000')} of {FRESH} were served at their first try, {codes.count('000')} refused by the kernel")
+        check(codes.count("000") <= FRESH // 5, f"{codes.count('000')} of {FRESH} were refused at their first try")
+    with report.case("a worker that is killed is replaced, in that namespace too"):
+        os.kill(agent.workers()[0], 9)
+        wait_until(lambda: len(agent.workers()) == 2, 10, "two workers")
+        wait_until(lambda: guarded.curl(CHAT, body("after the kill")).status == 200, 10, "a call passes")
+        equal({guarded.curl(CHAT, body(f"again {number}")).status for number in range(10)}, {200}, "statuses")
+    with report.case("a stream from there comes through whole"):
+        result = guarded.openai(call="chat", prompt="stream it", stream=True)
+        check(result["ok"], f"{result}")
+    with report.case("kill -9 of the agent: refused in the namespace as on the host; the next agent serves those who live there already"):
+        mark = double.seen()
+        # Somebody who is there before, during and after: no event will tell the new agent of it.
+        resident = subprocess.Popen(command(["/usr/bin/python3", "-c", "import subprocess, sys\nfor line in sys.stdin: print(subprocess.run(line, shell=True, capture_output=True, text=True).stdout, flush=True)"],
+                                            stage.guarded.entering(*inner.enter)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
+        stage.at_end(resident.kill)
+        agent.kill9()
+        check(guarded.curl(CHAT, body("while it is dead")).status is None, "an answer while the agent is dead")
+        equal(double.seen(), mark, "requests at the double")
+        agent.start()
+        wait_until(lambda: served() == 1, 5, "the namespace is served again")
+        equal(guarded.curl(CHAT, body("back")).status, 200, "status")
+        resident.kill()
+        resident.wait()
+    with report.case("namespaces in which nobody lives any more are let go"):
+        check(agent.daemon.pid in holders(inner.inode), "the agent does not hold the namespace it serves")
+        inode = inner.inode
+        inner.end()
+        double.end()
+        wait_until(lambda: served() == 0, 25, "no namespace served", pause_s=0.5)
+        equal(holders(inode), set(), "processes that hold it open")
+    with report.case("the log verifies"):
+        agent.verify()
