@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import signal
 import sys
 
@@ -34,6 +35,10 @@ def spooled(agent, pid):
             equal(info.st_nlink, 0, f"names of {os.readlink(place)}")
             sizes.append(info.st_size)
     return sizes
+
+
+def uid_of(pid):
+    return int(re.search(r"^Uid:\t(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1])
 
 
 def leave(folder, bytes_left):
@@ -71,6 +76,8 @@ with Stage("large_bodies") as stage, Report("large_bodies") as report:
         first = agent.workers()
         os.kill(first[0], signal.SIGKILL)
         wait_until(lambda: len(agent.workers()) == WORKERS and first[0] not in agent.workers(), 20, "another worker")
+        # Between fork and exec it still holds what the supervisor does.
+        wait_until(lambda: all(uid_of(pid) == stage.users[stage.worker_user] for pid in agent.workers()), 10, "both without privileges")
         wait_until(lambda: [spooled(agent, pid) for pid in agent.workers()] == [[0] * FILES] * WORKERS, 10, "files in both")
         wait_until(lambda: guarded.curl(CHAT, body("", MIB), "--max-time", "3").status == 200, 20, "a large body passes", pause_s=0.3)
     with report.case("a disk without room for it: 503 in the provider's shape, a record, and the same workers go on"):
