@@ -47,7 +47,7 @@ static __always_inline void note_owner(struct bpf_sock_addr* ctx, const struct e
   struct bpf_sock* socket = ctx->sk;
   if (!socket) return;
   struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (owner) fill_flow(ctx, destination, bpf_get_netns_cookie(ctx), owner);
+  if (owner) fill_owner(ctx, destination, bpf_get_netns_cookie(ctx), owner);
 }
 
 // The socket may have led elsewhere before: its stream begins anew.
