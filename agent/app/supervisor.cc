@@ -23,6 +23,7 @@
 #include "agent/app/data_finder.h"
 #include "agent/app/desk.h"
 #include "agent/app/destinations.h"
+#include "agent/app/guard_config.h"
 #include "agent/app/host_keys.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
@@ -160,14 +161,7 @@ class Control final : public Supervisor {
     auto workers = workers_cgroup(*root, hex(view(sha256(config_.state_dir))).substr(0, 8));
     if (!workers) return refuse(StartError::workers, workers.error().detail);
     workers_cgroup_ = std::move(*workers);
-    kernel::GuardConfig guard;
-    guard.cgroup = guarded_;
-    guard.bpffs_dir = config_.bpffs_dir;
-    guard.exempt_cgroup = kernel::cgroup_id(workers_cgroup_).value_or(0);
-    guard.pass_when_stale = config_.intercept.pass_when_agent_down;
-    guard.refuse_unknown_quic = config_.intercept.refuse_unknown_quic;
-    guard.stale_after = config_.intercept.stale_after;
-    auto opened = kernel::Guard::open(guard);
+    auto opened = kernel::Guard::open(guard_config(config_, guarded_, kernel::cgroup_id(workers_cgroup_).value_or(0)));
     if (!opened) return refuse(StartError::kernel, opened.error().detail);
     guard_ = std::move(*opened);
     if (guard_->took_over()) log::info("took over the pins of an earlier agent in {}", config_.bpffs_dir);
