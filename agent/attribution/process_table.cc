@@ -3,15 +3,10 @@
 
 #include <algorithm>
 
-#include "agent/attribution/wire.h"
-
 namespace warden::attribution {
 namespace {
 
-using Text = Known<std::string>;
-
 constexpr size_t kAncestorsMax = 64;
-constexpr size_t kCommandBytesMax = size_t{256} << 10;
 
 ProcessKey key_of(const kernel::ProcessFacts& facts) {
   return {facts.tgid, ticks_of_ns(facts.start_boottime_ns)};
@@ -80,53 +75,6 @@ Process* ProcessTable::living(int32_t pid, uint64_t not_after_ticks) {
   return candidate.key.tgid == pid && !candidate.exited ? &candidate : nullptr;
 }
 
-std::shared_ptr<Image> ProcessTable::read_image(int32_t pid, const ProcessKey& key, const FileId& file,
-                                                bool hash) {
-  const auto proc = ProcDir::open(pid);
-  const auto stat = proc ? proc->stat() : std::nullopt;
-  if (!stat || stat->start_ticks != key.start_ticks) return nullptr;
-  const Fd exe = proc->open_exe();
-  struct stat st {};
-  if (!exe || ::fstat(exe.get(), &st) != 0) return nullptr;  // a kernel thread, or gone
-  if (!same_file(st, exe.get(), file)) return nullptr;
-  auto image = std::make_shared<Image>();
-  image->file = {st.st_ino, st.st_dev};
-  const auto path = proc->link("exe");
-  image->exe = path ? Text::of(*path) : Text::unresolved("executable_path_unreadable");
-  const auto cwd = proc->link("cwd");
-  image->cwd = cwd ? Text::of(*cwd) : Text::unresolved("process_gone");
-  const auto command = proc->file("cmdline", kCommandBytesMax);
-  image->argv = command ? Known<std::vector<std::string>>::of(split_arguments(*command))
-                        : Known<std::vector<std::string>>::unresolved("process_gone");
-  // Another exec in between would have mixed two images.
-  struct stat after {};
-  const Fd again = proc->open_exe();
-  if (!again || ::fstat(again.get(), &after) != 0 || after.st_ino != st.st_ino || after.st_dev != st.st_dev)
-    return nullptr;
-  image->hash_later = !hash;
-  if (hash) image->sha256 = executables_.digest(exe.get(), file, path.value_or(""), &image->pending);
-  image->hash_later = image->hash_later || image->sha256.why == "hash_queue_full";
-  return image;
-}
-
-// The kernel's inode and device still prove which file ran: the one exec named, or one hashed before.
-std::shared_ptr<Image> ProcessTable::image_of_gone(const FileId& file, std::string_view filename) {
-  auto image = std::make_shared<Image>();
-  image->file = file;
-  image->cwd = Text::unresolved("process_gone");
-  image->argv = Known<std::vector<std::string>>::unresolved("process_gone");
-  std::string path(filename.substr(0, kTextBytesMax));
-  const auto found = [&] { return image->sha256.known() || image->pending != nullptr; };
-  image->sha256 = executables_.digest_at(path, file, &image->pending);
-  if (!found()) {
-    // A script: exec named the script, the kernel names its interpreter.
-    path = executables_.recall_path(file).value_or("");
-    if (!path.empty()) image->sha256 = executables_.digest_at(path, file, &image->pending);
-  }
-  image->exe = found() ? Text::of(path) : Text::unresolved("process_gone");
-  return image;
-}
-
 void ProcessTable::set_parent(Process& process, int32_t ppid) {
   if (process.parent_known) return;
   if (ppid <= 0) {
@@ -149,7 +97,7 @@ Process* ProcessTable::read_process(int32_t pid, uint64_t not_after_ticks, bool 
   if (!stat || stat->start_ticks > not_after_ticks) return nullptr;
   Process& process = touch({pid, stat->start_ticks}, 0);
   process.comm = stat->comm;
-  if (!process.image) process.image = read_image(pid, process.key, {}, hash);
+  if (!process.image) process.image = images_.read(pid, stat->start_ticks, {}, hash);
   return &process;
 }
 
@@ -166,8 +114,8 @@ void ProcessTable::on_exec(const kernel::ProcessFacts& facts, std::string_view f
   const ProcessKey key = key_of(facts);
   Process& process = touch(key, facts.start_boottime_ns);
   process.comm = facts.comm;
-  process.image = read_image(facts.tgid, key, file_of(facts), true);
-  if (!process.image) process.image = image_of_gone(file_of(facts), filename);
+  process.image = images_.read(facts.tgid, key.start_ticks, file_of(facts), true);
+  if (!process.image) process.image = images_.of_gone(file_of(facts), filename);
   set_parent(process, facts.ppid);
 }
 
@@ -189,18 +137,6 @@ void ProcessTable::on_exit(const kernel::ProcessFacts& facts) {
   expire();
 }
 
-// For what the scan found. A new image rather than this one filled in: children that were forked before it
-// share the old one, and they may run under another inode by now.
-void ProcessTable::hash_now(Process& process, const FileId& file) {
-  auto image = read_image(process.key.tgid, process.key, file, true);
-  if (!image) {
-    image = std::make_shared<Image>(*process.image);
-    image->hash_later = false;
-    image->sha256 = executables_.digest_at(image->exe.value, file.inode != 0 ? file : image->file, &image->pending);
-  }
-  process.image = std::move(image);
-}
-
 const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
   const ProcessKey key = key_of(facts);
   Process* process = &touch(key, facts.start_boottime_ns);
@@ -208,16 +144,16 @@ const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
   const FileId file = file_of(facts);
   // No event yet, or an exec whose event is still on its way.
   if (!process->image || runs_another_file(*process->image, file)) {
-    process->image = read_image(facts.tgid, key, file, true);
-    if (!process->image) process->image = image_of_gone(file, "");
+    process->image = images_.read(facts.tgid, key.start_ticks, file, true);
+    if (!process->image) process->image = images_.of_gone(file, "");
   }
-  if (process->image->hash_later) hash_now(*process, file);
+  if (process->image->hash_later) process->image = images_.hashed(*process->image, key.tgid, key.start_ticks, file);
   Image& image = *process->image;
   if (image.pending && image.pending->done) {
     image.sha256 = image.pending->digest;
     image.pending = nullptr;
   }
-  if (image.pending) executables_.hurry(*image.pending);
+  if (image.pending) images_.executables().hurry(*image.pending);
   set_parent(*process, facts.ppid);
   return *lookup(key);
 }
