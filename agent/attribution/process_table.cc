@@ -67,12 +67,16 @@ void ProcessTable::expire() {
   }
 }
 
-// The process that had `pid` at a time, if the table knows it: started no later, and not gone.
-Process* ProcessTable::living(int32_t pid, uint64_t not_after_ticks) {
+// The process that had number `pid` when one that started at `not_after_ticks` was born. Whoever has it now and had it then
+// is proven by /proc. Else only a process whose exit would have been told is believed to be still there: others, which the
+// guarded cgroup does not hold, go without an event, and another may have come and gone under their number.
+Process* ProcessTable::holder(int32_t pid, uint64_t not_after_ticks) {
+  if (Process* const found = read_process(pid, not_after_ticks, false)) return found;
   auto at = processes_.upper_bound({pid, not_after_ticks});
   if (at == processes_.begin()) return nullptr;
   Process& candidate = (--at)->second.process;
-  return candidate.key.tgid == pid && !candidate.exited ? &candidate : nullptr;
+  const bool told = candidate.start_ns != 0 && !candidate.exited;
+  return candidate.key.tgid == pid && told ? &candidate : nullptr;
 }
 
 void ProcessTable::set_parent(Process& process, int32_t ppid) {
@@ -82,8 +86,7 @@ void ProcessTable::set_parent(Process& process, int32_t ppid) {
     return;
   }
   const ProcessKey key = process.key;
-  Process* parent = living(ppid, key.start_ticks);
-  if (parent == nullptr) parent = read_process(ppid, key.start_ticks, false);
+  const Process* const parent = holder(ppid, key.start_ticks);
   Process* const child = lookup(key);  // reading the parent may have moved or expired entries
   if (parent == nullptr || child == nullptr) return;
   child->parent = parent->key;
@@ -121,7 +124,7 @@ void ProcessTable::on_exec(const kernel::ProcessFacts& facts, std::string_view f
 
 void ProcessTable::on_fork(const kernel::ProcessFacts& child) {
   const ProcessKey key = key_of(child);
-  const Process* const parent = living(child.ppid, key.start_ticks);
+  const Process* const parent = holder(child.ppid, key.start_ticks);
   // Copied before touch(), which may expire the parent.
   const std::shared_ptr<Image> image = parent ? parent->image : nullptr;
   Process& process = touch(key, child.start_boottime_ns);

@@ -71,7 +71,7 @@ class ProcessTable {
   };
   Process& touch(const ProcessKey& key, uint64_t start_ns);
   Process* lookup(const ProcessKey& key);
-  Process* living(int32_t pid, uint64_t not_after_ticks);
+  Process* holder(int32_t pid, uint64_t not_after_ticks);
   Process* read_process(int32_t pid, uint64_t not_after_ticks, bool hash);
   const Process* parent_of(const ProcessKey& key, bool& top);
   void set_parent(Process& process, int32_t ppid);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
 #include <thread>
 
 #include "agent/base/bytes.h"
@@ -97,6 +98,34 @@ TEST(ProcessTable, ReusedPidIsAnotherProcess) {
   same_tick.exe_inode = 0;
   table.on_fork(same_tick);
   EXPECT_NE(table.find(same_tick).start_ns, facts.start_boottime_ns);
+}
+
+// A process that was only scanned goes without an event; its number comes round; a child of the new holder is born.
+TEST(ProcessTable, ParentOfAReusedNumberIsItsHolderThen) {
+  ProcessTable table;
+  auto first = std::make_unique<Child>(std::vector<std::string>{"/bin/sleep", "60"});
+  const pid_t number = first->pid();
+  const auto before = facts_of(number);
+  table.scan();
+  first = nullptr;
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));  // another tick
+  Child second({"/bin/cat", "/dev/zero"}, number);
+  ASSERT_EQ(second.pid(), number) << "the kernel did not give the number again";
+  auto child = before;
+  child.tgid = 4'000'010;
+  child.ppid = number;
+  child.start_boottime_ns = facts_of(number).start_boottime_ns + 50'000'000;
+  table.on_fork(child);
+  const auto ancestry = table.ancestry(table.find(child));
+  ASSERT_TRUE(ancestry.known()) << ancestry.why;
+  EXPECT_EQ(ancestry.value[0].start_us / 10'000, facts_of(number).start_boottime_ns / 10'000'000);
+  EXPECT_EQ(ancestry.value[0].comm, "cat");
+  second.stop();
+  auto later = child;
+  later.tgid = 4'000'011;
+  ProcessTable scanned_only;
+  scanned_only.on_fork(later);
+  EXPECT_EQ(scanned_only.ancestry(scanned_only.find(later)).why, "ancestor_gone");
 }
 
 TEST(ProcessTable, ForkInheritsAndExecReplaces) {
