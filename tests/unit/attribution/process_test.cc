@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <filesystem>
 #include <memory>
@@ -41,6 +42,27 @@ TEST(ProcessTable, ExecReadsPathDigestArgumentsAndFolder) {
   EXPECT_EQ(process.image->sha256.value, digest_of("/bin/sleep"));
   EXPECT_EQ(process.image->argv.value, (std::vector<std::string>{"/bin/sleep", "60"}));
   EXPECT_EQ(process.image->cwd.value, std::filesystem::current_path().string());
+}
+
+TEST(ProcessTable, DeletedAndMemoryExecutablesHaveTheirDigest) {
+  const std::string bytes = *read_file("/bin/sleep", 1 << 30);
+  Fd memory(::memfd_create("sleep", 0));
+  ASSERT_EQ(::write(memory.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  ASSERT_TRUE(write_file("/tmp/warden-deleted-sleep", bytes, 0755));
+  // A file that is open for writing does not run.
+  const Fd readable(::open(("/proc/self/fd/" + std::to_string(memory.get())).c_str(), O_RDONLY));
+  memory.reset();
+  const std::string in_memory = "/proc/self/fd/" + std::to_string(readable.get());
+  const Child deleted({"/tmp/warden-deleted-sleep", "60"}), unnamed({in_memory, "60"});
+  std::filesystem::remove("/tmp/warden-deleted-sleep");
+  ProcessTable table;
+  for (const Child* child : {&deleted, &unnamed}) {
+    const auto facts = facts_of(child->pid());
+    table.on_exec(facts, "");
+    const Image& image = *table.find(facts).image;
+    EXPECT_EQ(image.sha256.value, digest_of("/bin/sleep")) << image.exe.value << image.sha256.why;
+    EXPECT_TRUE(image.exe.value.ends_with(" (deleted)")) << image.exe.value;
+  }
 }
 
 TEST(ProcessTable, KnownAfterItExited) {
