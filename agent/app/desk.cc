@@ -86,9 +86,8 @@ void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(Flow
 
 void Desk::identify(uint64_t worker, const kernel::Flow& flow, Identified done) {
   auto resolved = resolver_.resolve_now(flow);
-  if (resolved.digest == nullptr || waiting_.size() >= kWaitingMax) return done(std::move(resolved.identity));
-  waiting_.push_back({worker, std::chrono::steady_clock::now() + kDigestPatience, std::move(resolved.identity),
-                      std::move(resolved.digest), std::move(done)});
+  if (resolved.complete() || waiting_.size() >= kWaitingMax) return done(std::move(resolved.identity));
+  waiting_.push_back({worker, std::chrono::steady_clock::now() + kDigestPatience, std::move(resolved), std::move(done)});
 }
 
 void Desk::catch_up() {
@@ -97,12 +96,12 @@ void Desk::catch_up() {
   std::list<Waiting> finished;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     const auto next = std::next(at);
-    if (at->digest->done || now >= at->until) finished.splice(finished.end(), waiting_, at);
+    if (at->resolved.complete() || now >= at->until) finished.splice(finished.end(), waiting_, at);
     at = next;
   }
   for (Waiting& one : finished) {
-    one.identity.exe_sha256 = one.digest->digest;  // "hash_pending" when it took too long
-    one.done(std::move(one.identity));
+    one.resolved.take_digests();  // "hash_pending" when it took too long
+    one.done(std::move(one.resolved.identity));
   }
   const uint64_t over = flow_rate_.take_over(second_now());
   if (over == 0) return;

@@ -52,11 +52,10 @@ class Desk final : public WorkerDesk {
   struct Waiting {
     uint64_t worker = 0;  // 0: nobody's
     std::chrono::steady_clock::time_point until;
-    attribution::Identity identity;
-    std::shared_ptr<const attribution::PendingDigest> digest;
+    attribution::Resolver::Resolved resolved;
     Identified done;
   };
-  // Calls `done` when the executable's digest is known, or has taken too long.
+  // Calls `done` when the digests are known, or have taken too long.
   void identify(uint64_t worker, const kernel::Flow& flow, Identified done);
   // A connection that the kernel refused or let through: recorded, up to a rate; the rest is counted.
   void record_connect(const kernel::Event& event, const char* capture);

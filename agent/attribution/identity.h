@@ -32,6 +32,7 @@ struct Ancestor {
   uint64_t start_us = 0;
   std::string comm;
   std::string exe;
+  std::string script;  // what an interpreter runs; empty: none, or not known
   bool operator==(const Ancestor&) const = default;
 };
 
@@ -45,6 +46,9 @@ struct Identity {
   Known<std::string> exe_sha256;  // hex
   Known<std::vector<std::string>> argv;
   Known<std::string> cwd;
+  Known<std::string> script;         // the file that an interpreter runs; absent: no interpreter, or code that is in no file
+  Known<std::string> script_sha256;  // hex, of that file when its start was seen
+  std::string script_basis = "none";  // kernel: execve() was given the script; asserted: its arguments name it; none
   Known<std::vector<Ancestor>> ancestry;  // parent first, up to init
 
   uint32_t uid = 0, gid = 0;

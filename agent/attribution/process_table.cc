@@ -117,7 +117,9 @@ void ProcessTable::on_exec(const kernel::ProcessFacts& facts, std::string_view f
   const ProcessKey key = key_of(facts);
   Process& process = touch(key, facts.start_boottime_ns);
   process.comm = facts.comm;
-  process.image = images_.read(facts.tgid, key.start_ticks, file_of(facts), true);
+  const std::shared_ptr<Image> before = std::move(process.image);
+  process.image = images_.read(facts.tgid, key.start_ticks, file_of(facts), true,
+                               {filename, before.get(), facts.start_boottime_ns});
   if (!process.image) process.image = images_.of_gone(file_of(facts), filename);
   set_parent(process, facts.ppid);
 }
@@ -140,6 +142,13 @@ void ProcessTable::on_exit(const kernel::ProcessFacts& facts) {
   expire();
 }
 
+void ProcessTable::settle(std::shared_ptr<PendingDigest>& pending, Known<std::string>& digest) {
+  if (!pending) return;
+  if (!pending->done) return images_.executables().hurry(*pending);
+  digest = pending->digest;
+  pending = nullptr;
+}
+
 const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
   const ProcessKey key = key_of(facts);
   Process* process = &touch(key, facts.start_boottime_ns);
@@ -147,16 +156,13 @@ const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
   const FileId file = file_of(facts);
   // No event yet, or an exec whose event is still on its way.
   if (!process->image || runs_another_file(*process->image, file)) {
-    process->image = images_.read(facts.tgid, key.start_ticks, file, true);
+    process->image = images_.read(facts.tgid, key.start_ticks, file, true, {{}, nullptr, facts.start_boottime_ns});
     if (!process->image) process->image = images_.of_gone(file, "");
   }
-  if (process->image->hash_later) process->image = images_.hashed(*process->image, key.tgid, key.start_ticks, file);
+  if (process->image->hash_later) process->image = images_.hashed(*process->image, key.tgid, key.start_ticks, file, facts.start_boottime_ns);
   Image& image = *process->image;
-  if (image.pending && image.pending->done) {
-    image.sha256 = image.pending->digest;
-    image.pending = nullptr;
-  }
-  if (image.pending) images_.executables().hurry(*image.pending);
+  settle(image.pending, image.sha256);
+  settle(image.script.pending, image.script.sha256);
   set_parent(*process, facts.ppid);
   return *lookup(key);
 }
@@ -191,7 +197,8 @@ Known<std::vector<Ancestor>> ProcessTable::ancestry(const Process& process) {
     if (parent == nullptr) return Ancestry::unresolved("ancestor_gone");
     at = parent->key;
     const uint64_t start_us = parent->start_ns != 0 ? parent->start_ns / 1000 : us_of_ticks(at.start_ticks);
-    found.push_back({at.tgid, start_us, parent->comm, parent->image ? parent->image->exe.value : ""});
+    const Image* const image = parent->image.get();
+    found.push_back({at.tgid, start_us, parent->comm, image ? image->exe.value : "", image ? image->script.path.value : ""});
   }
   return Ancestry::unresolved("ancestry_too_deep");
 }

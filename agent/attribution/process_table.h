@@ -76,6 +76,7 @@ class ProcessTable {
   const Process* parent_of(const ProcessKey& key, bool& top);
   void set_parent(Process& process, int32_t ppid);
   void expire();
+  void settle(std::shared_ptr<PendingDigest>& pending, Known<std::string>& digest);
 
   Limits limits_;
   Images images_;

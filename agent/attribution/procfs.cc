@@ -3,6 +3,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +26,14 @@ std::optional<T> number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+// Absolute paths and links start at `root` and cannot leave it.
+Fd open_below(int root, const std::string& path, uint64_t flags) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC | flags;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  return Fd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
 }
 
 }  // namespace
@@ -55,6 +68,30 @@ std::optional<std::string> ProcDir::link(const char* name) const {
 
 Fd ProcDir::open_exe() const {
   return Fd(::openat(fd_.get(), "exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+}
+
+Fd ProcDir::open_seen(const std::string& path) const {
+  const Fd root(::openat(fd_.get(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root || path.empty()) return {};
+  std::string whole = path;
+  if (path[0] != '/') {
+    // The folder's name counts only where the process's root has that very folder under it.
+    const auto name = link("cwd");
+    const Fd folder = name ? open_below(root.get(), *name, O_DIRECTORY) : Fd();
+    struct stat named {}, real {};
+    if (!folder || ::fstat(folder.get(), &named) != 0 || ::fstatat(fd_.get(), "cwd", &real, 0) != 0) return {};
+    if (named.st_ino != real.st_ino || named.st_dev != real.st_dev) return {};
+    whole = *name + "/" + path;
+  }
+  const Fd found = open_below(root.get(), whole, 0);
+  struct stat st {};
+  struct statfs fs {};
+  if (!found || ::fstat(found.get(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
+  // Files that are made when they are read may block, or tell the reader what the process may not know.
+  if (::fstatfs(found.get(), &fs) != 0 || fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC ||
+      fs.f_type == DEBUGFS_MAGIC || fs.f_type == TRACEFS_MAGIC)
+    return {};
+  return Fd(::open(("/proc/self/fd/" + std::to_string(found.get())).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 }
 
 std::optional<ProcStat> ProcDir::stat() const {

@@ -28,6 +28,9 @@ class ProcDir {
                                                 size_t bytes_max) const;  // cut at bytes_max
   [[nodiscard]] std::optional<std::string> link(const char* name) const;
   [[nodiscard]] Fd open_exe() const;
+  // A regular file by a path as the process itself would find it: in its root and from its working folder, links and all.
+  // Nothing else is ever opened: a process may name devices, pipes and /proc.
+  [[nodiscard]] Fd open_seen(const std::string& path) const;
 
  private:
   explicit ProcDir(Fd fd) : fd_(std::move(fd)) {}

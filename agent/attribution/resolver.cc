@@ -104,6 +104,16 @@ void Resolver::fill_workload(Identity& identity, const kernel::ProcessFacts& fac
         Text::unresolved("kubernetes_not_asked");
 }
 
+bool Resolver::Resolved::complete() const {
+  const auto there = [](const auto& pending) { return pending == nullptr || pending->done; };
+  return there(exe_digest) && there(script_digest);
+}
+
+void Resolver::Resolved::take_digests() {
+  if (exe_digest) identity.exe_sha256 = exe_digest->digest;
+  if (script_digest) identity.script_sha256 = script_digest->digest;
+}
+
 Resolver::Resolved Resolver::resolve_now(const kernel::Flow& flow) {
   const kernel::ProcessFacts& facts = flow.process;
   const Process& process = table_.find(facts);
@@ -115,13 +125,20 @@ Resolver::Resolved Resolver::resolve_now(const kernel::Flow& flow) {
   identity.comm = process.comm;
   identity.exe = process.image->exe;
   identity.exe_sha256 = process.image->sha256;
-  std::shared_ptr<const PendingDigest> digest = process.image->pending;
+  const Script& script = process.image->script;
+  identity.script = script.path;
+  identity.script_sha256 = script.sha256;
+  identity.script_basis = script.basis;
+  Resolved resolved;
+  resolved.exe_digest = process.image->pending;
+  resolved.script_digest = script.pending;
   identity.argv = process.image->argv;
   identity.cwd = process.image->cwd;
   identity.ancestry = table_.ancestry(process);
   fill_credentials(identity, facts);
   fill_workload(identity, facts);
-  return {std::move(identity), std::move(digest)};
+  resolved.identity = std::move(identity);
+  return resolved;
 }
 
 }  // namespace warden::attribution

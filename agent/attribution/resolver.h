@@ -24,10 +24,12 @@ class Resolver {
 
   void scan() { table_.scan(); }
   void on_event(const kernel::Event& event);  // exec, fork and exit; others are ignored
-  // What is known now; where `digest` is not null, exe_sha256 is to be taken from it once it is done.
+  // What is known now; where a digest is not null, exe_sha256 or script_sha256 is to be taken from it once it is done.
   struct Resolved {
     Identity identity;
-    std::shared_ptr<const PendingDigest> digest;
+    std::shared_ptr<const PendingDigest> exe_digest, script_digest;
+    [[nodiscard]] bool complete() const;
+    void take_digests();  // as they are now
   };
   Resolved resolve_now(const kernel::Flow& flow);
   Identity resolve(const kernel::Flow& flow) { return resolve_now(flow).identity; }

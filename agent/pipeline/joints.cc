@@ -105,6 +105,14 @@ policy::Fact executables(const attribution::Known<std::vector<attribution::Ances
   return paths;
 }
 
+policy::Fact scripts(const attribution::Known<std::vector<attribution::Ancestor>>& ancestry) {
+  if (!ancestry.known()) return policy::Unresolved{ancestry.why.empty() ? "ancestry not known" : ancestry.why};
+  policy::Texts paths;
+  for (const attribution::Ancestor& ancestor : ancestry.value)
+    if (!ancestor.script.empty()) paths.push_back(ancestor.script);
+  return paths;
+}
+
 policy::Fact text_or_absent(std::string_view text) {
   return text.empty() ? policy::Fact(policy::Absent{}) : policy::Fact(std::string(text));
 }
@@ -140,7 +148,11 @@ void identity_facts(const attribution::Identity& identity, policy::Facts& facts)
   facts.set("identity.exe", to_fact(identity.exe));
   facts.set("identity.exe_sha256", to_fact(identity.exe_sha256));
   facts.set("identity.argv", to_fact(identity.argv));
+  facts.set("identity.script", to_fact(identity.script));
+  facts.set("identity.script_sha256", to_fact(identity.script_sha256));
+  facts.set("identity.script_basis", identity.script_basis);
   facts.set("identity.ancestor", executables(identity.ancestry));
+  facts.set("identity.ancestor_script", scripts(identity.ancestry));
   facts.set("identity.unit", to_fact(identity.unit));
   facts.set("identity.container.image", to_fact(identity.container_image));
   facts.set("identity.pod.namespace", to_fact(identity.pod_namespace));
@@ -166,12 +178,15 @@ void identity_fields(const attribution::Identity& identity, audit::Draft& draft)
   set(Field::proc_exe_sha256, identity.exe_sha256, "exe_sha256");
   set(Field::proc_exe, identity.exe, "exe");
   set(Field::proc_argv, identity.argv, "argv");
+  set(Field::proc_script, identity.script, "script");
+  set(Field::proc_script_sha256, identity.script_sha256, "script_sha256");
+  if (identity.script.known()) draft.set(Field::proc_script_basis, identity.script_basis);
   set(Field::proc_cwd, identity.cwd, "cwd");
   set(Field::proc_cgroup, identity.cgroup, "cgroup");
   if (identity.ancestry.known()) {
     std::vector<audit::Row> rows;
     for (const attribution::Ancestor& a : identity.ancestry.value)
-      rows.push_back({{{"pid", int64_t{a.pid}}, {"start_us", static_cast<int64_t>(a.start_us)}, {"comm", a.comm}, {"exe", a.exe}}});
+      rows.push_back({{{"pid", int64_t{a.pid}}, {"start_us", static_cast<int64_t>(a.start_us)}, {"comm", a.comm}, {"exe", a.exe}, {"script", a.script}}});
     draft.set(Field::proc_ancestry, std::move(rows));
   } else {
     unresolved.emplace_back("ancestry");

@@ -33,9 +33,10 @@ Identity any_identity() {
   id.start_us = *rc::gen::arbitrary<uint64_t>();
   id.boot = *text, id.comm = *text;
   id.exe = any(text), id.exe_sha256 = any(text), id.argv = any(texts), id.cwd = any(text);
+  id.script = any(text), id.script_sha256 = any(text), id.script_basis = *text;
   std::vector<Ancestor> ancestors(*rc::gen::inRange<size_t>(0, 5));
   for (Ancestor& a : ancestors)
-    a = {*rc::gen::arbitrary<int32_t>(), *rc::gen::arbitrary<uint64_t>(), *text, *text};
+    a = {*rc::gen::arbitrary<int32_t>(), *rc::gen::arbitrary<uint64_t>(), *text, *text, *text};
   id.ancestry = any(rc::gen::just(ancestors));
   id.uid = *number, id.gid = *number;
   id.user = any(text), id.groups = any(texts);
