@@ -27,9 +27,9 @@ bool runs_another_file(const Image& image, const FileId& now) {
 
 }  // namespace
 
-// A floor, so that a process and the parent just read for it are never what expires.
+// A floor, so that a process and the ancestors just read for it are never what expires.
 ProcessTable::ProcessTable(Limits limits) : limits_(limits) {
-  limits_.processes_max = std::max<size_t>(limits_.processes_max, 16);
+  limits_.processes_max = std::max<size_t>(limits_.processes_max, kAncestorsMax + 16);
 }
 
 Process& ProcessTable::touch(const ProcessKey& key, uint64_t start_ns) {
@@ -93,6 +93,24 @@ void ProcessTable::set_parent(Process& process, int32_t ppid) {
   child->parent_known = true;
 }
 
+// The ancestors of a process, while they are there: those outside the guarded cgroup may be gone without a word by the time
+// that somebody asks (a runtime's helper ends as soon as the container runs).
+void ProcessTable::read_upwards(ProcessKey key) {
+  for (size_t depth = 0; depth < kAncestorsMax && key.tgid != 0; ++depth) {
+    Process* const process = lookup(key);
+    if (process == nullptr) return;
+    if (!process->parent_known) {
+      const auto proc = ProcDir::open(key.tgid);
+      const auto stat = proc ? proc->stat() : std::nullopt;
+      if (!stat || stat->start_ticks != key.start_ticks) return;
+      set_parent(*process, stat->ppid);
+    }
+    const Process* const read = lookup(key);  // reading the parent may have moved or expired entries
+    if (read == nullptr || !read->parent_known) return;
+    key = read->parent;
+  }
+}
+
 // From /proc, without its ancestors.
 Process* ProcessTable::read_process(int32_t pid, uint64_t not_after_ticks, bool hash) {
   const auto proc = ProcDir::open(pid);
@@ -122,6 +140,7 @@ void ProcessTable::on_exec(const kernel::ProcessFacts& facts, std::string_view f
                                {filename, before.get(), facts.start_boottime_ns});
   if (!process.image) process.image = images_.of_gone(file_of(facts), filename);
   set_parent(process, facts.ppid);
+  read_upwards(key);
 }
 
 void ProcessTable::on_fork(const kernel::ProcessFacts& child) {
@@ -133,6 +152,7 @@ void ProcessTable::on_fork(const kernel::ProcessFacts& child) {
   process.comm = child.comm;
   process.image = image;
   set_parent(process, child.ppid);
+  read_upwards(key);
 }
 
 void ProcessTable::on_exit(const kernel::ProcessFacts& facts) {
@@ -164,6 +184,7 @@ const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
   settle(image.pending, image.sha256);
   settle(image.script.pending, image.script.sha256);
   set_parent(*process, facts.ppid);
+  read_upwards(key);
   return *lookup(key);
 }
 

@@ -75,6 +75,7 @@ class ProcessTable {
   Process* read_process(int32_t pid, uint64_t not_after_ticks, bool hash);
   const Process* parent_of(const ProcessKey& key, bool& top);
   void set_parent(Process& process, int32_t ppid);
+  void read_upwards(ProcessKey key);
   void expire();
   void settle(std::shared_ptr<PendingDigest>& pending, Known<std::string>& digest);
 
