@@ -86,8 +86,10 @@ void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(Flow
 
 void Desk::identify(uint64_t worker, const kernel::Flow& flow, Identified done) {
   auto resolved = resolver_.resolve_now(flow);
-  if (resolved.complete() || waiting_.size() >= kWaitingMax) return done(std::move(resolved.identity));
-  waiting_.push_back({worker, std::chrono::steady_clock::now() + kDigestPatience, std::move(resolved), std::move(done)});
+  const bool complete = resolved.digests_done() && !resolved.pod_awaited;
+  if (complete || waiting_.size() >= kWaitingMax) return done(std::move(resolved.identity));
+  const auto now = std::chrono::steady_clock::now();
+  waiting_.push_back({worker, now + kDigestPatience, now + pod_patience_, std::move(resolved), std::move(done)});
 }
 
 void Desk::catch_up() {
@@ -96,7 +98,9 @@ void Desk::catch_up() {
   std::list<Waiting> finished;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     const auto next = std::next(at);
-    if (at->resolved.complete() || now >= at->until) finished.splice(finished.end(), waiting_, at);
+    resolver_.ask_again(at->resolved);
+    const bool digests = at->resolved.digests_done() || now >= at->digest_until;
+    if (digests && (!at->resolved.pod_awaited || now >= at->pod_until)) finished.splice(finished.end(), waiting_, at);
     at = next;
   }
   for (Waiting& one : finished) {

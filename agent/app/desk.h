@@ -23,13 +23,14 @@ namespace warden::app {
 class Desk final : public WorkerDesk {
  public:
   Desk(kernel::Guard& guard, attribution::Resolver& resolver, tls::Authority& authority, Recorder& recorder,
-       Observations& observations, Metrics& metrics)
+       Observations& observations, Metrics& metrics, std::chrono::milliseconds pod_patience)
       : guard_(guard),
         resolver_(resolver),
         authority_(authority),
         recorder_(recorder),
         observations_(observations),
-        metrics_(metrics) {}
+        metrics_(metrics),
+        pod_patience_(pod_patience) {}
 
   void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) override;
   LeafReply leaf(const LeafQuery& query) override;
@@ -41,7 +42,7 @@ class Desk final : public WorkerDesk {
   void worker_gone(uint64_t worker) override;
 
   void drain_kernel_events();
-  // What waited: for digests that are there or overdue, and for a second to be over. Every beat, and when a digest is done.
+  // What waited: for digests or pods that are there or overdue, and for a second to be over. Every beat, and when there is news.
   void catch_up();
   [[nodiscard]] size_t flows() const { return flows_.size(); }
   [[nodiscard]] uint64_t decided() const { return decided_; }
@@ -51,11 +52,11 @@ class Desk final : public WorkerDesk {
   using Identified = std::function<void(attribution::Identity)>;
   struct Waiting {
     uint64_t worker = 0;  // 0: nobody's
-    std::chrono::steady_clock::time_point until;
+    std::chrono::steady_clock::time_point digest_until, pod_until;
     attribution::Resolver::Resolved resolved;
     Identified done;
   };
-  // Calls `done` when the digests are known, or have taken too long.
+  // Calls `done` when digests and pod are known, or have taken too long.
   void identify(uint64_t worker, const kernel::Flow& flow, Identified done);
   // A connection that the kernel refused or let through: recorded, up to a rate; the rest is counted.
   void record_connect(const kernel::Event& event, const char* capture);
@@ -70,6 +71,7 @@ class Desk final : public WorkerDesk {
   uint64_t decided_ = 0, spliced_ = 0;
   FlowRate flow_rate_;
   std::list<Waiting> waiting_;
+  std::chrono::milliseconds pod_patience_;
 };
 
 }  // namespace warden::app

@@ -60,11 +60,15 @@ struct Identity {
 
   Known<std::string> cgroup;   // path
   uint64_t cgroup_id = 0;
-  Known<std::string> unit;     // systemd unit
+  Known<std::string> unit, slice;  // systemd's
+  Known<std::string> user_unit;    // of the user's own manager: that user's word
   Known<std::string> container_id;
-  Known<std::string> container_image;
-  Known<std::string> pod_namespace, pod_name, pod_uid, pod_service_account;
+  Known<std::string> container_runtime, container_name, container_image, container_image_digest;
+  Known<std::vector<std::string>> container_labels;  // "key=value"
+  Known<std::string> pod_namespace, pod_name, pod_uid, pod_service_account, pod_owner;  // owner: "ReplicaSet/name"
+  Known<std::vector<std::string>> pod_labels;
   Known<std::string> person;   // natural person, and on what ground
+  Known<std::vector<std::string>> person_groups;  // of persons.yaml
   std::string person_basis = "none";      // loginuid, pod_sa, none
   std::string person_assurance = "none";  // verified, asserted, inferred, none
   bool operator==(const Identity&) const = default;

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "agent/attribution/runtimes.h"
 #include "agent/attribution/script.h"
 #include "agent/attribution/wire.h"
 #include "agent/base/clock.h"
@@ -16,6 +17,7 @@ using Text = Known<std::string>;
 using Texts = Known<std::vector<std::string>>;
 
 constexpr size_t kCommandBytesMax = size_t{256} << 10;
+constexpr size_t kCgroupsBytesMax = size_t{64} << 10;
 
 std::string program_of(const std::string& exe) {
   const std::string name = exe.substr(exe.rfind('/') + 1);
@@ -108,6 +110,7 @@ std::shared_ptr<Image> Images::read(int32_t pid, uint64_t start_ticks, const Fil
   const auto command = proc->file("cmdline", kCommandBytesMax);
   image->argv = command ? Texts::of(split_arguments(*command)) : Texts::unresolved("process_gone");
   read_script(*proc, exec, exec.start_ns != 0 ? exec.start_ns : us_of_ticks(start_ticks) * 1000, hash, *image);
+  if (auto cgroups = proc->file("cgroup", kCgroupsBytesMax); cgroups && container_place(*cgroups)) image->cgroups = std::move(*cgroups);
   // Another exec in between would have mixed two images.
   struct stat after {};
   const Fd again = proc->open_exe();

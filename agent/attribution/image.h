@@ -31,6 +31,7 @@ struct Image {
   std::shared_ptr<PendingDigest> pending;  // sha256 comes there; nullptr: sha256 is final
   Known<std::vector<std::string>> argv;
   Script script;
+  std::string cgroups;  // /proc/PID/cgroup, where it names a container
 };
 
 // What the kernel told of the exec; all empty where the process was only found.

@@ -28,14 +28,6 @@ std::optional<T> number(std::string_view text) {
   return value;
 }
 
-// Absolute paths and links start at `root` and cannot leave it.
-Fd open_below(int root, const std::string& path, uint64_t flags) {
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC | flags;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  return Fd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
-}
-
 }  // namespace
 
 std::optional<ProcDir> ProcDir::open(int32_t pid) {
@@ -77,13 +69,13 @@ Fd ProcDir::open_seen(const std::string& path) const {
   if (path[0] != '/') {
     // The folder's name counts only where the process's root has that very folder under it.
     const auto name = link("cwd");
-    const Fd folder = name ? open_below(root.get(), *name, O_DIRECTORY) : Fd();
+    const Fd folder = name ? open_in_root(root.get(), *name, O_PATH | O_DIRECTORY) : Fd();
     struct stat named {}, real {};
     if (!folder || ::fstat(folder.get(), &named) != 0 || ::fstatat(fd_.get(), "cwd", &real, 0) != 0) return {};
     if (named.st_ino != real.st_ino || named.st_dev != real.st_dev) return {};
     whole = *name + "/" + path;
   }
-  const Fd found = open_below(root.get(), whole, 0);
+  const Fd found = open_in_root(root.get(), whole, O_PATH);
   struct stat st {};
   struct statfs fs {};
   if (!found || ::fstat(found.get(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
@@ -141,6 +133,13 @@ std::vector<int32_t> all_pids() {
   while (const dirent* entry = ::readdir(folder.get()))
     if (const auto pid = number<int32_t>(entry->d_name)) pids.push_back(*pid);
   return pids;
+}
+
+Fd open_in_root(int root, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  return Fd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
 }
 
 uint64_t ticks_of_ns(uint64_t boottime_ns) {

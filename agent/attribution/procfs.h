@@ -40,6 +40,8 @@ class ProcDir {
 std::optional<ProcStat> parse_stat(std::string_view line);
 std::vector<std::string> split_arguments(std::string_view cmdline);  // NUL-separated; bounded as wire.h says
 std::vector<int32_t> all_pids();
+// Opens a path as if `root` were the root folder: absolute paths and links start there and cannot leave it.
+Fd open_in_root(int root, const std::string& path, int flags);
 uint64_t us_of_ticks(uint64_t ticks);
 uint64_t ticks_of_ns(uint64_t boottime_ns);  // as the kernel rounds for /proc/PID/stat
 

@@ -120,9 +120,12 @@ void members(Stream& s, Id& id) {
   s.put(id.script), s.put(id.script_sha256), s.put(id.script_basis);
   s.put(id.uid), s.put(id.gid), s.put(id.user), s.put(id.groups);
   s.put(id.loginuid), s.put(id.login_user), s.put(id.session);
-  s.put(id.cgroup), s.put(id.cgroup_id), s.put(id.unit), s.put(id.container_id), s.put(id.container_image);
+  s.put(id.cgroup), s.put(id.cgroup_id), s.put(id.unit), s.put(id.slice), s.put(id.user_unit);
+  s.put(id.container_id), s.put(id.container_runtime), s.put(id.container_name), s.put(id.container_image);
+  s.put(id.container_image_digest), s.put(id.container_labels);
   s.put(id.pod_namespace), s.put(id.pod_name), s.put(id.pod_uid), s.put(id.pod_service_account);
-  s.put(id.person), s.put(id.person_basis), s.put(id.person_assurance);
+  s.put(id.pod_owner), s.put(id.pod_labels);
+  s.put(id.person), s.put(id.person_groups), s.put(id.person_basis), s.put(id.person_assurance);
 }
 
 }  // namespace
