@@ -50,25 +50,67 @@ void read_intercept(Document& document, Section at, InterceptConfig& config) {
   at.finish();
 }
 
-// Login name to person, one pair per line: a file of its own, since it is personal data.
-void read_persons(Document& document, const std::string& path, std::map<std::string, std::string>& persons) {
+// "login: person", or "login: { person: x, groups: [a, b] }".
+void read_person(Document& inner, const std::string& login, const YAML::Mark& mark, const YAML::Node& node, PersonConfig& person) {
+  if (node.IsScalar() && !node.Scalar().empty()) {
+    person.id = node.Scalar();
+    return;
+  }
+  if (!node.IsMap()) return inner.complain(mark, login + ": give one identifier, such as name@example.org, or person and groups");
+  Section at(inner, node, login);
+  at.text("person", person.id);
+  for (const YAML::Node& group : at.list("groups")) {
+    if (group.IsScalar() && !group.Scalar().empty())
+      person.groups.push_back(group.Scalar());
+    else
+      inner.complain(group.Mark(), login + ".groups: give names");
+  }
+  at.finish();
+  if (person.id.empty()) inner.complain(mark, login + ".person: missing; give one identifier, such as name@example.org");
+}
+
+// Who is behind a login: a file of its own, since it is personal data.
+void read_persons(Document& document, const std::string& path, std::map<std::string, PersonConfig>& persons) {
   const auto text = read_file(path, kConfigBytesMax);
   if (!text) return;  // reported by file() already
   Document inner{path, {}, {}};
   try {
     Section at(inner, YAML::Load(*text), "");
     for (const auto& [login, entry] : at.nodes()) {
-      if (entry.second.IsScalar() && !entry.second.Scalar().empty())
-        persons[login] = entry.second.Scalar();
-      else
-        inner.complain(entry.first, login + ": give one identifier, such as name@example.org");
-      document.effective.insert("identity.persons." + login + "=" + persons[login]);
+      PersonConfig& person = persons[login];
+      read_person(inner, login, entry.first, entry.second, person);
+      std::string shown = person.id;
+      for (const std::string& group : person.groups) shown += "," + group;
+      document.effective.insert("identity.persons." + login + "=" + shown);
     }
   } catch (const YAML::Exception& error) {
     inner.complain(error.mark, error.msg + "; give lines of the form login: person");
   }
   if (inner.errors.empty()) return;
   document.errors += (document.errors.empty() ? "" : "\n") + inner.errors;
+}
+
+// auto, off, or where the API server is.
+void read_kubernetes(Section& identity, KubernetesConfig& config) {
+  using Mode = KubernetesConfig::Mode;
+  const bool given = identity.has("kubernetes") && identity.nodes().at("kubernetes").second.IsMap();
+  if (!given) {
+    bool automatic = true;
+    identity.either("kubernetes", automatic, "off", "auto");
+    config.mode = automatic ? Mode::automatic : Mode::off;
+    return;
+  }
+  config.mode = Mode::given;
+  Section at = identity.section("kubernetes");
+  at.text("url", config.url);
+  at.file("ca", config.ca);
+  at.file("token", config.token);
+  at.text("node", config.node);
+  at.duration("wait", config.wait);
+  for (const char* key : {"url", "ca", "token", "node"})
+    if (!at.has(key)) identity.complain("kubernetes", std::string(key) + " is missing; give url, ca, token and node, or auto, or off");
+  if (at.has("url") && !config.url.starts_with("https://")) at.complain("url", "give an https:// address");
+  at.finish();
 }
 
 void read_audit(Section at, AgentConfig& config) {
@@ -131,7 +173,8 @@ void read_agent(Document& document, Section& root, AgentConfig& config) {
   if (identity.has("persons")) identity.file("persons", persons);
   if (!persons.empty()) read_persons(document, persons, config.identity.persons);
   identity.optional("persons");
-  identity.either("kubernetes", config.identity.kubernetes, "off", "auto");
+  identity.unless("runtime_root", "auto", [&] { identity.path("runtime_root", config.identity.runtime_root); });
+  read_kubernetes(identity, config.identity.kubernetes);
   identity.finish();
   read_audit(root.section("audit"), config);
   read_limits(root.section("limits"), config);

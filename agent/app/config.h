@@ -39,6 +39,18 @@ struct InterceptConfig {
   std::vector<EndpointConfig> endpoints;
 };
 
+struct PersonConfig {
+  std::string id;
+  std::vector<std::string> groups;
+};
+
+struct KubernetesConfig {
+  enum class Mode { automatic, off, given };
+  Mode mode = Mode::automatic;
+  std::string url, ca, token, node;
+  std::chrono::milliseconds wait{2000};  // for a pod that the API server has not told of yet
+};
+
 struct CollectorLink {
   std::string url, cert, key, ca;
 };
@@ -61,8 +73,9 @@ struct AgentConfig {
     bool allow_unsigned = false;
   } policy;
   struct {
-    std::map<std::string, std::string> persons;  // login name to person
-    bool kubernetes = true;                      // auto
+    std::map<std::string, PersonConfig> persons;  // by login name, uid or service account
+    std::string runtime_root = "/proc/1/root";    // below which container runtimes keep their state
+    KubernetesConfig kubernetes;
   } identity;
   struct {
     std::string log_domain = "egresswarden.internal";

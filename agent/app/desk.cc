@@ -123,9 +123,10 @@ void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(Flow
 
 void Desk::identify(uint64_t worker, const kernel::Flow& flow, Identified done) {
   auto resolved = resolver_.resolve_now(flow);
-  if (resolved.digest == nullptr || waiting_.size() >= kWaitingMax) return done(std::move(resolved.identity));
-  waiting_.push_back({worker, std::chrono::steady_clock::now() + kDigestPatience, std::move(resolved.identity),
-                      std::move(resolved.digest), std::move(done)});
+  const bool complete = resolved.digests_done() && !resolved.pod_awaited;
+  if (complete || waiting_.size() >= kWaitingMax) return done(std::move(resolved.identity));
+  const auto now = std::chrono::steady_clock::now();
+  waiting_.push_back({worker, now + kDigestPatience, now + pod_patience_, std::move(resolved), std::move(done)});
 }
 
 void Desk::catch_up() {
@@ -134,12 +135,14 @@ void Desk::catch_up() {
   std::list<Waiting> finished;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     const auto next = std::next(at);
-    if (at->digest->done || now >= at->until) finished.splice(finished.end(), waiting_, at);
+    resolver_.ask_again(at->resolved);
+    const bool digests = at->resolved.digests_done() || now >= at->digest_until;
+    if (digests && (!at->resolved.pod_awaited || now >= at->pod_until)) finished.splice(finished.end(), waiting_, at);
     at = next;
   }
   for (Waiting& one : finished) {
-    one.identity.exe_sha256 = one.digest->digest;  // "hash_pending" when it took too long
-    one.done(std::move(one.identity));
+    one.resolved.take_digests();  // "hash_pending" when it took too long
+    one.done(std::move(one.resolved.identity));
   }
   const uint64_t over = flow_rate_.take_over(second_now());
   if (over == 0) return;

@@ -24,13 +24,14 @@ namespace warden::app {
 class Desk final : public WorkerDesk {
  public:
   Desk(kernel::Guard& guard, attribution::Resolver& resolver, tls::Authority& authority, Recorder& recorder,
-       Observations& observations, Metrics& metrics)
+       Observations& observations, Metrics& metrics, std::chrono::milliseconds pod_patience)
       : guard_(guard),
         resolver_(resolver),
         authority_(authority),
         recorder_(recorder),
         observations_(observations),
-        metrics_(metrics) {}
+        metrics_(metrics),
+        pod_patience_(pod_patience) {}
 
   void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) override;
   LeafReply leaf(const LeafQuery& query) override;
@@ -45,7 +46,7 @@ class Desk final : public WorkerDesk {
   // Told of every guarded process from now on, and asked for sockets; outlives the desk's use.
   void serve(Namespaces& namespaces) { namespaces_ = &namespaces; }
   void drain_kernel_events();
-  // What waited: for digests that are there or overdue, and for a second to be over. Every beat, and when a digest is done.
+  // What waited: for digests or pods that are there or overdue, and for a second to be over. Every beat, and when there is news.
   void catch_up();
   // A connection that the kernel refused or let through, or a socket that somebody made: recorded, up to a rate; the rest is
   // counted.
@@ -58,12 +59,11 @@ class Desk final : public WorkerDesk {
   using Identified = std::function<void(attribution::Identity)>;
   struct Waiting {
     uint64_t worker = 0;  // 0: nobody's
-    std::chrono::steady_clock::time_point until;
-    attribution::Identity identity;
-    std::shared_ptr<const attribution::PendingDigest> digest;
+    std::chrono::steady_clock::time_point digest_until, pod_until;
+    attribution::Resolver::Resolved resolved;
     Identified done;
   };
-  // Calls `done` when the executable's digest is known, or has taken too long.
+  // Calls `done` when digests and pod are known, or have taken too long.
   void identify(uint64_t worker, const kernel::Flow& flow, Identified done);
   // A connection that was not redirected and turned out to be an LLM's.
   void trip(kernel::Event event);
@@ -79,6 +79,7 @@ class Desk final : public WorkerDesk {
   uint64_t decided_ = 0, spliced_ = 0;
   FlowRate flow_rate_;
   std::list<Waiting> waiting_;
+  std::chrono::milliseconds pod_patience_;
 };
 
 }  // namespace warden::app

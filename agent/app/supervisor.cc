@@ -24,6 +24,7 @@
 #include "agent/app/destinations.h"
 #include "agent/app/guard_config.h"
 #include "agent/app/host_keys.h"
+#include "agent/app/kubernetes.h"
 #include "agent/app/namespaces.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
@@ -170,12 +171,20 @@ class Control final : public Supervisor {
     if (!opened) return refuse(StartError::kernel, opened.error().detail);
     guard_ = std::move(*opened);
     if (guard_->took_over()) log::info("took over the pins of an earlier agent in {}", config_.bpffs_dir);
-    resolver_ = std::make_unique<attribution::Resolver>(config_.identity.persons);
+    attribution::Resolver::Setup setup;
+    for (const auto& [login, person] : config_.identity.persons) setup.persons[login] = {person.id, person.groups};
+    setup.runtime_root = config_.identity.runtime_root;
+    resolver_ = std::make_unique<attribution::Resolver>(std::move(setup));
     resolver_->scan();
-    desk_ = std::make_unique<Desk>(*guard_, *resolver_, *authority_, *recorder_, observations_, metrics_);
+    desk_ = std::make_unique<Desk>(*guard_, *resolver_, *authority_, *recorder_, observations_, metrics_, config_.identity.kubernetes.wait);
     strays_ = std::make_unique<Strays>(*guard_, guarded_, exempt, config_.intercept.reset_existing,
                                        [this](const auto& event, const char* capture) { desk_->record_connect(event, capture); });
     resolver_->hash_aside([this] { asio::post(io_, [this] { desk_->catch_up(); }); });
+    if (const auto cluster = PodWatch::locate(config_.identity.kubernetes)) {
+      resolver_->set_pods(&pods_);
+      pod_watch_ = PodWatch::start(io_, *cluster, pods_, [this] { desk_->catch_up(); });
+      log::info("asking {} for the pods of node {}", cluster->url, cluster->node);
+    }
     return tell_destinations();
   }
 
@@ -377,6 +386,8 @@ class Control final : public Supervisor {
   std::unique_ptr<kernel::Guard> guard_;
   std::unique_ptr<attribution::Resolver> resolver_;
   std::unique_ptr<Desk> desk_;
+  attribution::Pods pods_;
+  std::unique_ptr<PodWatch> pod_watch_;
   std::unique_ptr<Strays> strays_;
   std::unique_ptr<Destinations> destinations_;
   std::unique_ptr<Workers> workers_;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <ctime>
 
 #include "agent/base/fd.h"
 
@@ -19,6 +20,15 @@ bool device_is_virtual(int fd) {
   struct statfs fs {};
   if (::fstatfs(fd, &fs) != 0) return false;
   return fs.f_type == OVERLAYFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC;
+}
+
+// A write within the clock tick of the last one leaves ctime as it was, so a digest taken so soon says nothing of later
+// content and is not kept.
+bool settled(const FileKey& key) {
+  constexpr int64_t kTicksNs = 20'000'000;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec - key.ctime_ns > kTicksNs;
 }
 
 }  // namespace
@@ -48,9 +58,10 @@ Known<std::string> Executables::digest(int fd, const FileId& expected, const std
   if (key.bytes > file_bytes_max_) return Known<std::string>::unresolved("executable_too_large");
   if (pending != nullptr && key.bytes > inline_bytes_max_) return hash_later(fd, key, path, *pending);
   static const std::atomic<bool> kNeverStop = false;
+  const bool keep = settled(key);  // before it is read
   auto digest = hash_file(fd, key, kNeverStop);
   ++hashed_;
-  if (digest.known()) remember(key, path, digest.value);
+  if (digest.known() && keep) remember(key, path, digest.value);
   return digest;
 }
 
@@ -59,7 +70,7 @@ Known<std::string> Executables::hash_later(int fd, const FileKey& key, const std
   auto& entry = pending_[key];
   if (entry == nullptr) {
     Fd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    if (!own || !hasher_->submit({std::move(own), key, path})) {
+    if (!own || !hasher_->submit({std::move(own), key, path, settled(key)})) {
       pending_.erase(key);
       return Known<std::string>::unresolved("hash_queue_full");
     }
@@ -74,7 +85,7 @@ void Executables::collect() {
   if (!hasher_) return;
   for (Hasher::Done& done : hasher_->take()) {
     ++hashed_;
-    if (done.digest.known()) remember(done.key, done.path, done.digest.value);
+    if (done.digest.known() && done.settled) remember(done.key, done.path, done.digest.value);
     const auto node = pending_.extract(done.key);
     if (!node) continue;
     node.mapped()->digest = std::move(done.digest);

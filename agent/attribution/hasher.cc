@@ -90,7 +90,7 @@ void Hasher::run() {
     const Job job = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    Done done{job.key, job.path, hash_file(job.fd.get(), job.key, stop_)};
+    Done done{job.key, job.path, job.settled, hash_file(job.fd.get(), job.key, stop_)};
     lock.lock();
     done_.push_back(std::move(done));
     lock.unlock();

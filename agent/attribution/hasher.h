@@ -38,10 +38,12 @@ class Hasher {
     Fd fd;
     FileKey key;
     std::string path;
+    bool settled = false;  // handed through
   };
   struct Done {
     FileKey key;
     std::string path;
+    bool settled = false;
     Known<std::string> digest;
   };
 

@@ -32,6 +32,7 @@ struct Ancestor {
   uint64_t start_us = 0;
   std::string comm;
   std::string exe;
+  std::string script;  // what an interpreter runs; empty: none, or not known
   bool operator==(const Ancestor&) const = default;
 };
 
@@ -45,6 +46,9 @@ struct Identity {
   Known<std::string> exe_sha256;  // hex
   Known<std::vector<std::string>> argv;
   Known<std::string> cwd;
+  Known<std::string> script;         // the file that an interpreter runs; absent: no interpreter, or code that is in no file
+  Known<std::string> script_sha256;  // hex, of that file when its start was seen
+  std::string script_basis = "none";  // kernel: execve() was given the script; asserted: its arguments name it; none
   Known<std::vector<Ancestor>> ancestry;  // parent first, up to init
 
   uint32_t uid = 0, gid = 0;
@@ -56,11 +60,15 @@ struct Identity {
 
   Known<std::string> cgroup;   // path
   uint64_t cgroup_id = 0;
-  Known<std::string> unit;     // systemd unit
+  Known<std::string> unit, slice;  // systemd's
+  Known<std::string> user_unit;    // of the user's own manager: that user's word
   Known<std::string> container_id;
-  Known<std::string> container_image;
-  Known<std::string> pod_namespace, pod_name, pod_uid, pod_service_account;
+  Known<std::string> container_runtime, container_name, container_image, container_image_digest;
+  Known<std::vector<std::string>> container_labels;  // "key=value"
+  Known<std::string> pod_namespace, pod_name, pod_uid, pod_service_account, pod_owner;  // owner: "ReplicaSet/name"
+  Known<std::vector<std::string>> pod_labels;
   Known<std::string> person;   // natural person, and on what ground
+  Known<std::vector<std::string>> person_groups;  // of persons.yaml
   std::string person_basis = "none";      // loginuid, pod_sa, none
   std::string person_assurance = "none";  // verified, asserted, inferred, none
   bool operator==(const Identity&) const = default;

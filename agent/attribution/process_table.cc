@@ -3,15 +3,10 @@
 
 #include <algorithm>
 
-#include "agent/attribution/wire.h"
-
 namespace warden::attribution {
 namespace {
 
-using Text = Known<std::string>;
-
 constexpr size_t kAncestorsMax = 64;
-constexpr size_t kCommandBytesMax = size_t{256} << 10;
 
 ProcessKey key_of(const kernel::ProcessFacts& facts) {
   return {facts.tgid, ticks_of_ns(facts.start_boottime_ns)};
@@ -32,9 +27,9 @@ bool runs_another_file(const Image& image, const FileId& now) {
 
 }  // namespace
 
-// A floor, so that a process and the parent just read for it are never what expires.
+// A floor, so that a process and the ancestors just read for it are never what expires.
 ProcessTable::ProcessTable(Limits limits) : limits_(limits) {
-  limits_.processes_max = std::max<size_t>(limits_.processes_max, 16);
+  limits_.processes_max = std::max<size_t>(limits_.processes_max, kAncestorsMax + 16);
 }
 
 Process& ProcessTable::touch(const ProcessKey& key, uint64_t start_ns) {
@@ -72,59 +67,16 @@ void ProcessTable::expire() {
   }
 }
 
-// The process that had `pid` at a time, if the table knows it: started no later, and not gone.
-Process* ProcessTable::living(int32_t pid, uint64_t not_after_ticks) {
+// The process that had number `pid` when one that started at `not_after_ticks` was born. Whoever has it now and had it then
+// is proven by /proc. Else only a process whose exit would have been told is believed to be still there: others, which the
+// guarded cgroup does not hold, go without an event, and another may have come and gone under their number.
+Process* ProcessTable::holder(int32_t pid, uint64_t not_after_ticks) {
+  if (Process* const found = read_process(pid, not_after_ticks, false)) return found;
   auto at = processes_.upper_bound({pid, not_after_ticks});
   if (at == processes_.begin()) return nullptr;
   Process& candidate = (--at)->second.process;
-  return candidate.key.tgid == pid && !candidate.exited ? &candidate : nullptr;
-}
-
-std::shared_ptr<Image> ProcessTable::read_image(int32_t pid, const ProcessKey& key, const FileId& file,
-                                                bool hash) {
-  const auto proc = ProcDir::open(pid);
-  const auto stat = proc ? proc->stat() : std::nullopt;
-  if (!stat || stat->start_ticks != key.start_ticks) return nullptr;
-  const Fd exe = proc->open_exe();
-  struct stat st {};
-  if (!exe || ::fstat(exe.get(), &st) != 0) return nullptr;  // a kernel thread, or gone
-  if (!same_file(st, exe.get(), file)) return nullptr;
-  auto image = std::make_shared<Image>();
-  image->file = {st.st_ino, st.st_dev};
-  const auto path = proc->link("exe");
-  image->exe = path ? Text::of(*path) : Text::unresolved("executable_path_unreadable");
-  const auto cwd = proc->link("cwd");
-  image->cwd = cwd ? Text::of(*cwd) : Text::unresolved("process_gone");
-  const auto command = proc->file("cmdline", kCommandBytesMax);
-  image->argv = command ? Known<std::vector<std::string>>::of(split_arguments(*command))
-                        : Known<std::vector<std::string>>::unresolved("process_gone");
-  // Another exec in between would have mixed two images.
-  struct stat after {};
-  const Fd again = proc->open_exe();
-  if (!again || ::fstat(again.get(), &after) != 0 || after.st_ino != st.st_ino || after.st_dev != st.st_dev)
-    return nullptr;
-  image->hash_later = !hash;
-  if (hash) image->sha256 = executables_.digest(exe.get(), file, path.value_or(""), &image->pending);
-  image->hash_later = image->hash_later || image->sha256.why == "hash_queue_full";
-  return image;
-}
-
-// The kernel's inode and device still prove which file ran: the one exec named, or one hashed before.
-std::shared_ptr<Image> ProcessTable::image_of_gone(const FileId& file, std::string_view filename) {
-  auto image = std::make_shared<Image>();
-  image->file = file;
-  image->cwd = Text::unresolved("process_gone");
-  image->argv = Known<std::vector<std::string>>::unresolved("process_gone");
-  std::string path(filename.substr(0, kTextBytesMax));
-  const auto found = [&] { return image->sha256.known() || image->pending != nullptr; };
-  image->sha256 = executables_.digest_at(path, file, &image->pending);
-  if (!found()) {
-    // A script: exec named the script, the kernel names its interpreter.
-    path = executables_.recall_path(file).value_or("");
-    if (!path.empty()) image->sha256 = executables_.digest_at(path, file, &image->pending);
-  }
-  image->exe = found() ? Text::of(path) : Text::unresolved("process_gone");
-  return image;
+  const bool told = candidate.start_ns != 0 && !candidate.exited;
+  return candidate.key.tgid == pid && told ? &candidate : nullptr;
 }
 
 void ProcessTable::set_parent(Process& process, int32_t ppid) {
@@ -134,12 +86,29 @@ void ProcessTable::set_parent(Process& process, int32_t ppid) {
     return;
   }
   const ProcessKey key = process.key;
-  Process* parent = living(ppid, key.start_ticks);
-  if (parent == nullptr) parent = read_process(ppid, key.start_ticks, false);
+  const Process* const parent = holder(ppid, key.start_ticks);
   Process* const child = lookup(key);  // reading the parent may have moved or expired entries
   if (parent == nullptr || child == nullptr) return;
   child->parent = parent->key;
   child->parent_known = true;
+}
+
+// The ancestors of a process, while they are there: those outside the guarded cgroup may be gone without a word by the time
+// that somebody asks (a runtime's helper ends as soon as the container runs).
+void ProcessTable::read_upwards(ProcessKey key) {
+  for (size_t depth = 0; depth < kAncestorsMax && key.tgid != 0; ++depth) {
+    Process* const process = lookup(key);
+    if (process == nullptr) return;
+    if (!process->parent_known) {
+      const auto proc = ProcDir::open(key.tgid);
+      const auto stat = proc ? proc->stat() : std::nullopt;
+      if (!stat || stat->start_ticks != key.start_ticks) return;
+      set_parent(*process, stat->ppid);
+    }
+    const Process* const read = lookup(key);  // reading the parent may have moved or expired entries
+    if (read == nullptr || !read->parent_known) return;
+    key = read->parent;
+  }
 }
 
 // From /proc, without its ancestors.
@@ -149,7 +118,7 @@ Process* ProcessTable::read_process(int32_t pid, uint64_t not_after_ticks, bool 
   if (!stat || stat->start_ticks > not_after_ticks) return nullptr;
   Process& process = touch({pid, stat->start_ticks}, 0);
   process.comm = stat->comm;
-  if (!process.image) process.image = read_image(pid, process.key, {}, hash);
+  if (!process.image) process.image = images_.read(pid, stat->start_ticks, {}, hash);
   return &process;
 }
 
@@ -166,20 +135,24 @@ void ProcessTable::on_exec(const kernel::ProcessFacts& facts, std::string_view f
   const ProcessKey key = key_of(facts);
   Process& process = touch(key, facts.start_boottime_ns);
   process.comm = facts.comm;
-  process.image = read_image(facts.tgid, key, file_of(facts), true);
-  if (!process.image) process.image = image_of_gone(file_of(facts), filename);
+  const std::shared_ptr<Image> before = std::move(process.image);
+  process.image = images_.read(facts.tgid, key.start_ticks, file_of(facts), true,
+                               {filename, before.get(), facts.start_boottime_ns});
+  if (!process.image) process.image = images_.of_gone(file_of(facts), filename);
   set_parent(process, facts.ppid);
+  read_upwards(key);
 }
 
 void ProcessTable::on_fork(const kernel::ProcessFacts& child) {
   const ProcessKey key = key_of(child);
-  const Process* const parent = living(child.ppid, key.start_ticks);
+  const Process* const parent = holder(child.ppid, key.start_ticks);
   // Copied before touch(), which may expire the parent.
   const std::shared_ptr<Image> image = parent ? parent->image : nullptr;
   Process& process = touch(key, child.start_boottime_ns);
   process.comm = child.comm;
   process.image = image;
   set_parent(process, child.ppid);
+  read_upwards(key);
 }
 
 void ProcessTable::on_exit(const kernel::ProcessFacts& facts) {
@@ -189,16 +162,11 @@ void ProcessTable::on_exit(const kernel::ProcessFacts& facts) {
   expire();
 }
 
-// For what the scan found. A new image rather than this one filled in: children that were forked before it
-// share the old one, and they may run under another inode by now.
-void ProcessTable::hash_now(Process& process, const FileId& file) {
-  auto image = read_image(process.key.tgid, process.key, file, true);
-  if (!image) {
-    image = std::make_shared<Image>(*process.image);
-    image->hash_later = false;
-    image->sha256 = executables_.digest_at(image->exe.value, file.inode != 0 ? file : image->file, &image->pending);
-  }
-  process.image = std::move(image);
+void ProcessTable::settle(std::shared_ptr<PendingDigest>& pending, Known<std::string>& digest) {
+  if (!pending) return;
+  if (!pending->done) return images_.executables().hurry(*pending);
+  digest = pending->digest;
+  pending = nullptr;
 }
 
 const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
@@ -208,17 +176,15 @@ const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
   const FileId file = file_of(facts);
   // No event yet, or an exec whose event is still on its way.
   if (!process->image || runs_another_file(*process->image, file)) {
-    process->image = read_image(facts.tgid, key, file, true);
-    if (!process->image) process->image = image_of_gone(file, "");
+    process->image = images_.read(facts.tgid, key.start_ticks, file, true, {{}, nullptr, facts.start_boottime_ns});
+    if (!process->image) process->image = images_.of_gone(file, "");
   }
-  if (process->image->hash_later) hash_now(*process, file);
+  if (process->image->hash_later) process->image = images_.hashed(*process->image, key.tgid, key.start_ticks, file, facts.start_boottime_ns);
   Image& image = *process->image;
-  if (image.pending && image.pending->done) {
-    image.sha256 = image.pending->digest;
-    image.pending = nullptr;
-  }
-  if (image.pending) executables_.hurry(*image.pending);
+  settle(image.pending, image.sha256);
+  settle(image.script.pending, image.script.sha256);
   set_parent(*process, facts.ppid);
+  read_upwards(key);
   return *lookup(key);
 }
 
@@ -252,7 +218,8 @@ Known<std::vector<Ancestor>> ProcessTable::ancestry(const Process& process) {
     if (parent == nullptr) return Ancestry::unresolved("ancestor_gone");
     at = parent->key;
     const uint64_t start_us = parent->start_ns != 0 ? parent->start_ns / 1000 : us_of_ticks(at.start_ticks);
-    found.push_back({at.tgid, start_us, parent->comm, parent->image ? parent->image->exe.value : ""});
+    const Image* const image = parent->image.get();
+    found.push_back({at.tgid, start_us, parent->comm, image ? image->exe.value : "", image ? image->script.path.value : ""});
   }
   return Ancestry::unresolved("ancestry_too_deep");
 }

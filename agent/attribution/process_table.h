@@ -16,22 +16,12 @@
 #include <utility>
 #include <vector>
 
-#include "agent/attribution/executable.h"
 #include "agent/attribution/identity.h"
+#include "agent/attribution/image.h"
 #include "agent/attribution/procfs.h"
 #include "agent/kernel/guard.h"
 
 namespace warden::attribution {
-
-// What one exec made of a process; shared with the children that it forks.
-struct Image {
-  FileId file;
-  Known<std::string> exe, cwd;
-  Known<std::string> sha256;
-  bool hash_later = false;  // found by the scan, or the queue was full: hashed when somebody asks
-  std::shared_ptr<PendingDigest> pending;  // sha256 comes there; nullptr: sha256 is final
-  Known<std::vector<std::string>> argv;
-};
 
 // start_ticks is what /proc can tell (10 ms); start_ns is 0 until the kernel half told it.
 struct ProcessKey {
@@ -68,10 +58,10 @@ class ProcessTable {
   // in.
   const Process& find(const kernel::ProcessFacts& facts);
   Known<std::vector<Ancestor>> ancestry(const Process& process);
-  void hash_aside(std::function<void()> wake) { executables_.hash_aside(std::move(wake)); }
-  void collect_hashes() { executables_.collect(); }
+  void hash_aside(std::function<void()> wake) { images_.executables().hash_aside(std::move(wake)); }
+  void collect_hashes() { images_.executables().collect(); }
   [[nodiscard]] size_t size() const { return processes_.size(); }
-  [[nodiscard]] const Executables& executables() const { return executables_; }
+  [[nodiscard]] const Executables& executables() const { return images_.executables(); }
 
  private:
   using Order = std::list<ProcessKey>;
@@ -81,17 +71,16 @@ class ProcessTable {
   };
   Process& touch(const ProcessKey& key, uint64_t start_ns);
   Process* lookup(const ProcessKey& key);
-  Process* living(int32_t pid, uint64_t not_after_ticks);
+  Process* holder(int32_t pid, uint64_t not_after_ticks);
   Process* read_process(int32_t pid, uint64_t not_after_ticks, bool hash);
-  std::shared_ptr<Image> read_image(int32_t pid, const ProcessKey& key, const FileId& file, bool hash);
-  std::shared_ptr<Image> image_of_gone(const FileId& file, std::string_view filename);
-  void hash_now(Process& process, const FileId& file);
   const Process* parent_of(const ProcessKey& key, bool& top);
   void set_parent(Process& process, int32_t ppid);
+  void read_upwards(ProcessKey key);
   void expire();
+  void settle(std::shared_ptr<PendingDigest>& pending, Known<std::string>& digest);
 
   Limits limits_;
-  Executables executables_;
+  Images images_;
   std::map<ProcessKey, Slot> processes_;
   Order order_;  // least recently used first
 };

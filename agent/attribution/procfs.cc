@@ -3,6 +3,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -57,6 +62,30 @@ Fd ProcDir::open_exe() const {
   return Fd(::openat(fd_.get(), "exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 }
 
+Fd ProcDir::open_seen(const std::string& path) const {
+  const Fd root(::openat(fd_.get(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root || path.empty()) return {};
+  std::string whole = path;
+  if (path[0] != '/') {
+    // The folder's name counts only where the process's root has that very folder under it.
+    const auto name = link("cwd");
+    const Fd folder = name ? open_in_root(root.get(), *name, O_PATH | O_DIRECTORY) : Fd();
+    struct stat named {}, real {};
+    if (!folder || ::fstat(folder.get(), &named) != 0 || ::fstatat(fd_.get(), "cwd", &real, 0) != 0) return {};
+    if (named.st_ino != real.st_ino || named.st_dev != real.st_dev) return {};
+    whole = *name + "/" + path;
+  }
+  const Fd found = open_in_root(root.get(), whole, O_PATH);
+  struct stat st {};
+  struct statfs fs {};
+  if (!found || ::fstat(found.get(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
+  // Files that are made when they are read may block, or tell the reader what the process may not know.
+  if (::fstatfs(found.get(), &fs) != 0 || fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC ||
+      fs.f_type == DEBUGFS_MAGIC || fs.f_type == TRACEFS_MAGIC)
+    return {};
+  return Fd(::open(("/proc/self/fd/" + std::to_string(found.get())).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+}
+
 std::optional<ProcStat> ProcDir::stat() const {
   const auto line = file("stat", 4096);
   return line ? parse_stat(*line) : std::nullopt;
@@ -104,6 +133,13 @@ std::vector<int32_t> all_pids() {
   while (const dirent* entry = ::readdir(folder.get()))
     if (const auto pid = number<int32_t>(entry->d_name)) pids.push_back(*pid);
   return pids;
+}
+
+Fd open_in_root(int root, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  return Fd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
 }
 
 uint64_t ticks_of_ns(uint64_t boottime_ns) {

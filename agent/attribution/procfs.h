@@ -28,6 +28,9 @@ class ProcDir {
                                                 size_t bytes_max) const;  // cut at bytes_max
   [[nodiscard]] std::optional<std::string> link(const char* name) const;
   [[nodiscard]] Fd open_exe() const;
+  // A regular file by a path as the process itself would find it: in its root and from its working folder, links and all.
+  // Nothing else is ever opened: a process may name devices, pipes and /proc.
+  [[nodiscard]] Fd open_seen(const std::string& path) const;
 
  private:
   explicit ProcDir(Fd fd) : fd_(std::move(fd)) {}
@@ -37,6 +40,8 @@ class ProcDir {
 std::optional<ProcStat> parse_stat(std::string_view line);
 std::vector<std::string> split_arguments(std::string_view cmdline);  // NUL-separated; bounded as wire.h says
 std::vector<int32_t> all_pids();
+// Opens a path as if `root` were the root folder: absolute paths and links start there and cannot leave it.
+Fd open_in_root(int root, const std::string& path, int flags);
 uint64_t us_of_ticks(uint64_t ticks);
 uint64_t ticks_of_ns(uint64_t boottime_ns);  // as the kernel rounds for /proc/PID/stat
 

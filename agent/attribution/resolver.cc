@@ -8,6 +8,7 @@ namespace warden::attribution {
 namespace {
 
 using Text = Known<std::string>;
+using Texts = Known<std::vector<std::string>>;
 
 constexpr uint32_t kUnset = ~0u;  // loginuid and session of who never logged in
 
@@ -28,16 +29,24 @@ std::string partial_path(const std::vector<std::string>& leaf_first) {
   return path;
 }
 
+void container_unresolved(Identity& identity, const std::string& why) {
+  identity.container_id = identity.container_runtime = identity.container_name = Text::unresolved(why);
+  identity.container_image = identity.container_image_digest = Text::unresolved(why);
+  identity.container_labels = Texts::unresolved(why);
+}
+
 void all_unresolved(Identity& identity, const char* why) {
-  identity.unit = identity.container_id = identity.container_image = Text::unresolved(why);
-  identity.pod_uid = identity.pod_namespace = identity.pod_name = identity.pod_service_account =
+  identity.unit = identity.slice = identity.user_unit = Text::unresolved(why);
+  container_unresolved(identity, why);
+  identity.pod_uid = identity.pod_namespace = identity.pod_name = identity.pod_service_account = identity.pod_owner =
       Text::unresolved(why);
+  identity.pod_labels = Texts::unresolved(why);
 }
 
 }  // namespace
 
-Resolver::Resolver(std::map<std::string, std::string> persons, ProcessTable::Limits limits)
-    : persons_(std::move(persons)), boot_(boot_id()), table_(limits) {}
+Resolver::Resolver(Setup setup)
+    : persons_(std::move(setup.persons)), boot_(boot_id()), table_(setup.limits), runtimes_(std::move(setup.runtime_root)) {}
 
 void Resolver::on_event(const kernel::Event& event) {
   switch (event.kind) {
@@ -66,17 +75,31 @@ void Resolver::fill_credentials(Identity& identity, const kernel::ProcessFacts& 
   if (facts.loginuid == kUnset) return;
   identity.loginuid = Known<uint32_t>::of(facts.loginuid);
   identity.login_user = accounts_.find(facts.loginuid).name;
-  if (identity.login_user.known()) {
-    const auto mapped = persons_.find(identity.login_user.value);
-    identity.person = Text::of(mapped != persons_.end() ? mapped->second : identity.login_user.value);
-    identity.person_basis = "loginuid";
-    identity.person_assurance = "asserted";
-  } else {
-    identity.person = identity.login_user;
-  }
 }
 
-void Resolver::fill_workload(Identity& identity, const kernel::ProcessFacts& facts) {
+// Who the login belongs to: what persons.yaml says of its name or number, else the name itself.
+void Resolver::fill_person(Identity& identity) {
+  auto mapped = persons_.end();
+  if (identity.loginuid.known()) {
+    identity.person_basis = "loginuid";
+    mapped = persons_.find(std::to_string(identity.loginuid.value));
+    if (identity.login_user.known() && persons_.contains(identity.login_user.value)) mapped = persons_.find(identity.login_user.value);
+    if (mapped == persons_.end()) identity.person = identity.login_user;
+  } else if (identity.pod_service_account.known() && identity.pod_namespace.known()) {
+    // A service account is nobody by itself; it may be somebody's alone.
+    mapped = persons_.find("system:serviceaccount:" + identity.pod_namespace.value + ":" + identity.pod_service_account.value);
+    if (mapped != persons_.end()) identity.person_basis = "pod_sa";
+  }
+  if (mapped != persons_.end()) {
+    identity.person = Text::of(mapped->second.id);
+    identity.person_groups = Texts::of(mapped->second.groups);
+  }
+  if (identity.person.state == Text::State::unresolved) identity.person_groups = Texts::unresolved(identity.person.why);
+  if (!identity.person.known()) identity.person_basis = "none";
+  if (identity.person.known()) identity.person_assurance = "asserted";
+}
+
+void Resolver::fill_workload(Identity& identity, const kernel::ProcessFacts& facts, const Process& process) {
   identity.cgroup_id = facts.cgroup_id;
   auto place = cgroups_.find(facts.cgroup_id);
   if (!place) {
@@ -94,14 +117,87 @@ void Resolver::fill_workload(Identity& identity, const kernel::ProcessFacts& fac
   identity.cgroup = Text::of(place->path);
   Workload workload = workload_of(*place);
   identity.unit = std::move(workload.unit);
+  identity.slice = std::move(workload.slice);
+  identity.user_unit = std::move(workload.user_unit);
   identity.container_id = std::move(workload.container_id);
   identity.pod_uid = std::move(workload.pod_uid);
-  // Names and images are known to the runtime and the API server alone, which are not asked yet.
-  if (identity.container_id.state != Text::State::absent)
-    identity.container_image = Text::unresolved("container_runtime_not_asked");
-  if (identity.pod_uid.state != Text::State::absent)
-    identity.pod_namespace = identity.pod_name = identity.pod_service_account =
-        Text::unresolved("kubernetes_not_asked");
+  fill_container(identity, process);
+}
+
+// The cgroup, or the runtime, proves the pod's uid; what the API server says of that uid is joined to it.
+bool Resolver::fill_pod(Identity& identity) {
+  if (identity.pod_uid.state == Text::State::absent) return true;
+  const auto pod = pods_ != nullptr && identity.pod_uid.known() ? pods_->find(identity.pod_uid.value) : nullptr;
+  if (pod == nullptr) {
+    const std::string why = !identity.pod_uid.known() ? identity.pod_uid.why : pods_ != nullptr ? "pod_not_told_of" : "kubernetes_not_asked";
+    for (Text* const fact : {&identity.pod_namespace, &identity.pod_name, &identity.pod_service_account, &identity.pod_owner})
+      if (!fact->known()) *fact = Text::unresolved(why);
+    identity.pod_labels = Texts::unresolved(why);
+    return pods_ == nullptr || !identity.pod_uid.known();
+  }
+  identity.pod_uid = Text::of(pod->uid);
+  identity.pod_namespace = Text::of(pod->ns);
+  identity.pod_name = Text::of(pod->name);
+  identity.pod_service_account = Text::of(pod->service_account.empty() ? "default" : pod->service_account);
+  identity.pod_owner = pod->owner.empty() ? Text{} : Text::of(pod->owner);
+  identity.pod_labels = Texts::of(pod->labels);
+  for (const PodContainer& container : pod->containers) {
+    if (!identity.container_id.known() || container.id != identity.container_id.value) continue;
+    if (!identity.container_name.known()) identity.container_name = Text::of(container.name);
+    if (!identity.container_image.known()) identity.container_image = Text::of(container.image);
+    if (!container.image_digest.empty()) identity.container_image_digest = Text::of(container.image_digest);
+  }
+  return true;
+}
+
+void Resolver::ask_again(Resolved& resolved) {
+  if (!resolved.pod_awaited) return;
+  resolved.pod_awaited = !fill_pod(resolved.identity);
+  fill_person(resolved.identity);
+}
+
+// The cgroup may have been left since the exec, so what /proc shows now counts while it shows this process.
+void Resolver::fill_container(Identity& identity, const Process& process) {
+  const auto proc = ProcDir::open(process.key.tgid);
+  const auto stat = proc ? proc->stat() : std::nullopt;
+  const bool alive = stat && stat->start_ticks == process.key.start_ticks;
+  const auto now = alive ? proc->file("cgroup", 65536) : std::nullopt;
+  const auto place = container_place(now ? *now : process.image->cgroups);
+  if (!place) {
+    if (identity.container_id.state != Text::State::absent) container_unresolved(identity, "cgroup_changed");
+    return;
+  }
+  const Known<ContainerFacts> facts = runtimes_.find(*place);
+  const bool same = identity.container_id.known() && identity.container_id.value == place->id;
+  if (identity.container_id.known() && !same) return container_unresolved(identity, "cgroup_changed");
+  if (!facts.known()) {
+    // Directories that root made and named are a container's even where its runtime left no state we know.
+    const Text id = identity.container_id;
+    container_unresolved(identity, facts.why);
+    if (same && facts.why == "no_runtime_state_of_root") identity.container_id = id;
+    return;
+  }
+  identity.container_id = Text::of(place->id);
+  identity.container_runtime = Text::of(facts.value.runtime);
+  identity.container_name = facts.value.name;
+  identity.container_image = facts.value.image;
+  identity.container_image_digest = facts.value.image_digest;
+  identity.container_labels = facts.value.labels;
+  // The runtime vouches for the place, and so for the pod's part of it.
+  if (const auto uid = pod_uid_in(place->path); uid && !identity.pod_uid.known()) identity.pod_uid = Text::of(*uid);
+  if (!identity.pod_uid.known()) return;
+  identity.pod_namespace = facts.value.pod_namespace;
+  identity.pod_name = facts.value.pod_name;
+}
+
+bool Resolver::Resolved::digests_done() const {
+  const auto there = [](const auto& pending) { return pending == nullptr || pending->done; };
+  return there(exe_digest) && there(script_digest);
+}
+
+void Resolver::Resolved::take_digests() {
+  if (exe_digest) identity.exe_sha256 = exe_digest->digest;
+  if (script_digest) identity.script_sha256 = script_digest->digest;
 }
 
 Resolver::Resolved Resolver::resolve_now(const kernel::Flow& flow) {
@@ -115,13 +211,22 @@ Resolver::Resolved Resolver::resolve_now(const kernel::Flow& flow) {
   identity.comm = process.comm;
   identity.exe = process.image->exe;
   identity.exe_sha256 = process.image->sha256;
-  std::shared_ptr<const PendingDigest> digest = process.image->pending;
+  const Script& script = process.image->script;
+  identity.script = script.path;
+  identity.script_sha256 = script.sha256;
+  identity.script_basis = script.basis;
+  Resolved resolved;
+  resolved.exe_digest = process.image->pending;
+  resolved.script_digest = script.pending;
   identity.argv = process.image->argv;
   identity.cwd = process.image->cwd;
   identity.ancestry = table_.ancestry(process);
   fill_credentials(identity, facts);
-  fill_workload(identity, facts);
-  return {std::move(identity), std::move(digest)};
+  fill_workload(identity, facts, process);
+  resolved.pod_awaited = !fill_pod(identity);
+  fill_person(identity);
+  resolved.identity = std::move(identity);
+  return resolved;
 }
 
 }  // namespace warden::attribution

@@ -12,7 +12,7 @@
 namespace warden::attribution {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;
 
 class Writer {
  public:
@@ -33,6 +33,7 @@ class Writer {
     put(a.start_us);
     put(a.comm);
     put(a.exe);
+    put(a.script);
   }
   template <class T>
   void put(const std::vector<T>& list) {
@@ -73,6 +74,7 @@ class Reader {
     put(a.start_us);
     put(a.comm);
     put(a.exe);
+    put(a.script);
   }
   template <class T>
   void put(std::vector<T>& list) {
@@ -115,11 +117,15 @@ template <class Stream, class Id>
 void members(Stream& s, Id& id) {
   s.put(id.pid), s.put(id.tid), s.put(id.start_us), s.put(id.boot), s.put(id.comm);
   s.put(id.exe), s.put(id.exe_sha256), s.put(id.argv), s.put(id.cwd), s.put(id.ancestry);
+  s.put(id.script), s.put(id.script_sha256), s.put(id.script_basis);
   s.put(id.uid), s.put(id.gid), s.put(id.user), s.put(id.groups);
   s.put(id.loginuid), s.put(id.login_user), s.put(id.session);
-  s.put(id.cgroup), s.put(id.cgroup_id), s.put(id.unit), s.put(id.container_id), s.put(id.container_image);
+  s.put(id.cgroup), s.put(id.cgroup_id), s.put(id.unit), s.put(id.slice), s.put(id.user_unit);
+  s.put(id.container_id), s.put(id.container_runtime), s.put(id.container_name), s.put(id.container_image);
+  s.put(id.container_image_digest), s.put(id.container_labels);
   s.put(id.pod_namespace), s.put(id.pod_name), s.put(id.pod_uid), s.put(id.pod_service_account);
-  s.put(id.person), s.put(id.person_basis), s.put(id.person_assurance);
+  s.put(id.pod_owner), s.put(id.pod_labels);
+  s.put(id.person), s.put(id.person_groups), s.put(id.person_basis), s.put(id.person_assurance);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace warden::attribution {
 
 inline constexpr size_t kTextBytesMax = 4096;
 inline constexpr size_t kItemsMax = 256;  // arguments, groups, ancestors
-// Two lists of texts, one of ancestors (two texts and twelve bytes), and under 32 single texts.
-inline constexpr size_t kWireBytesMax = (2 * kItemsMax + 2 * kItemsMax + 32) * (kTextBytesMax + 16);
+// Five lists of texts, one of ancestors (three texts and twelve bytes), and under 48 single texts.
+inline constexpr size_t kWireBytesMax = (5 * kItemsMax + 3 * kItemsMax + 48) * (kTextBytesMax + 16);
 
 }  // namespace warden::attribution

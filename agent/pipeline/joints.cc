@@ -105,6 +105,24 @@ policy::Fact executables(const attribution::Known<std::vector<attribution::Ances
   return paths;
 }
 
+policy::Fact scripts(const attribution::Known<std::vector<attribution::Ancestor>>& ancestry) {
+  if (!ancestry.known()) return policy::Unresolved{ancestry.why.empty() ? "ancestry not known" : ancestry.why};
+  policy::Texts paths;
+  for (const attribution::Ancestor& ancestor : ancestry.value)
+    if (!ancestor.script.empty()) paths.push_back(ancestor.script);
+  return paths;
+}
+
+// One fact for each label; where they are not known, none of them is.
+void label_facts(const std::string& prefix, const attribution::Known<std::vector<std::string>>& labels, policy::Facts& facts) {
+  using State = attribution::Known<std::vector<std::string>>::State;
+  if (labels.state == State::unresolved) return facts.set(prefix, policy::Unresolved{labels.why});
+  for (const std::string& label : labels.value) {
+    const size_t equals = label.find('=');
+    if (equals != std::string::npos) facts.set(prefix + "." + label.substr(0, equals), label.substr(equals + 1));
+  }
+}
+
 policy::Fact text_or_absent(std::string_view text) {
   return text.empty() ? policy::Fact(policy::Absent{}) : policy::Fact(std::string(text));
 }
@@ -140,11 +158,26 @@ void identity_facts(const attribution::Identity& identity, policy::Facts& facts)
   facts.set("identity.exe", to_fact(identity.exe));
   facts.set("identity.exe_sha256", to_fact(identity.exe_sha256));
   facts.set("identity.argv", to_fact(identity.argv));
+  facts.set("identity.script", to_fact(identity.script));
+  facts.set("identity.script_sha256", to_fact(identity.script_sha256));
+  facts.set("identity.script_basis", identity.script_basis);
   facts.set("identity.ancestor", executables(identity.ancestry));
+  facts.set("identity.ancestor_script", scripts(identity.ancestry));
+  facts.set("identity.person_group", to_fact(identity.person_groups));
   facts.set("identity.unit", to_fact(identity.unit));
+  facts.set("identity.slice", to_fact(identity.slice));
+  facts.set("identity.container.id", to_fact(identity.container_id));
+  facts.set("identity.container.runtime", to_fact(identity.container_runtime));
+  facts.set("identity.container.name", to_fact(identity.container_name));
   facts.set("identity.container.image", to_fact(identity.container_image));
+  facts.set("identity.container.image_digest", to_fact(identity.container_image_digest));
+  label_facts("identity.container.label", identity.container_labels, facts);
   facts.set("identity.pod.namespace", to_fact(identity.pod_namespace));
+  facts.set("identity.pod.name", to_fact(identity.pod_name));
+  facts.set("identity.pod.uid", to_fact(identity.pod_uid));
+  facts.set("identity.pod.owner", to_fact(identity.pod_owner));
   facts.set("identity.pod.service_account", to_fact(identity.pod_service_account));
+  label_facts("identity.pod.label", identity.pod_labels, facts);
 }
 
 void identity_fields(const attribution::Identity& identity, audit::Draft& draft) {
@@ -166,12 +199,15 @@ void identity_fields(const attribution::Identity& identity, audit::Draft& draft)
   set(Field::proc_exe_sha256, identity.exe_sha256, "exe_sha256");
   set(Field::proc_exe, identity.exe, "exe");
   set(Field::proc_argv, identity.argv, "argv");
+  set(Field::proc_script, identity.script, "script");
+  set(Field::proc_script_sha256, identity.script_sha256, "script_sha256");
+  if (identity.script.known()) draft.set(Field::proc_script_basis, identity.script_basis);
   set(Field::proc_cwd, identity.cwd, "cwd");
   set(Field::proc_cgroup, identity.cgroup, "cgroup");
   if (identity.ancestry.known()) {
     std::vector<audit::Row> rows;
     for (const attribution::Ancestor& a : identity.ancestry.value)
-      rows.push_back({{{"pid", int64_t{a.pid}}, {"start_us", static_cast<int64_t>(a.start_us)}, {"comm", a.comm}, {"exe", a.exe}}});
+      rows.push_back({{{"pid", int64_t{a.pid}}, {"start_us", static_cast<int64_t>(a.start_us)}, {"comm", a.comm}, {"exe", a.exe}, {"script", a.script}}});
     draft.set(Field::proc_ancestry, std::move(rows));
   } else {
     unresolved.emplace_back("ancestry");
@@ -183,12 +219,18 @@ void identity_fields(const attribution::Identity& identity, audit::Draft& draft)
   set(Field::user_name, identity.user, "user");
   set(Field::user_login_name, identity.login_user, "login_user");
   set(Field::unit, identity.unit, "unit");
+  set(Field::slice, identity.slice, "slice");
+  set(Field::user_unit, identity.user_unit, "user_unit");
   set(Field::container_id, identity.container_id, "container.id");
+  set(Field::container_runtime, identity.container_runtime, "container.runtime");
+  set(Field::container_name, identity.container_name, "container.name");
   set(Field::container_image, identity.container_image, "container.image");
+  set(Field::container_image_digest, identity.container_image_digest, "container.image_digest");
   set(Field::pod_ns, identity.pod_namespace, "pod.namespace");
   set(Field::pod_name, identity.pod_name, "pod.name");
   set(Field::pod_uid, identity.pod_uid, "pod.uid");
   set(Field::pod_sa, identity.pod_service_account, "pod.service_account");
+  set(Field::pod_owner, identity.pod_owner, "pod.owner");
   set(Field::who_person, identity.person, "person");
   draft.set(Field::who_basis, identity.person_basis);
   draft.set(Field::who_assurance, identity.person_assurance);

@@ -23,10 +23,23 @@ constexpr Named kFacts[] = {
     {"identity.exe", FactType::text},
     {"identity.exe_sha256", FactType::text},
     {"identity.argv", FactType::texts},
+    {"identity.script", FactType::text},
+    {"identity.script_sha256", FactType::text},
+    {"identity.script_basis", FactType::text},
     {"identity.ancestor", FactType::texts},
+    {"identity.ancestor_script", FactType::texts},
+    {"identity.person_group", FactType::texts},
     {"identity.unit", FactType::text},
+    {"identity.slice", FactType::text},
+    {"identity.container.id", FactType::text},
+    {"identity.container.runtime", FactType::text},
+    {"identity.container.name", FactType::text},
     {"identity.container.image", FactType::text},
+    {"identity.container.image_digest", FactType::text},
     {"identity.pod.namespace", FactType::text},
+    {"identity.pod.name", FactType::text},
+    {"identity.pod.uid", FactType::text},
+    {"identity.pod.owner", FactType::text},
     {"identity.pod.service_account", FactType::text},
     {"destination.provider", FactType::text},
     {"destination.host", FactType::text},
@@ -45,7 +58,7 @@ constexpr Named kFacts[] = {
     {"time.minute", FactType::integer},
 };
 
-constexpr std::string_view kOpen[] = {"identity.pod.label.", "host."};
+constexpr std::string_view kOpen[] = {"identity.container.label.", "identity.pod.label.", "host."};
 
 constexpr std::string_view kWhere[] = {"system",      "user",     "assistant", "tool_definition", "tool_call",
                                        "tool_result", "file",     "embedding", "header",          "query",

@@ -153,6 +153,20 @@ void Program::look_up_data(const Facts& facts, std::vector<uint64_t>& candidates
   }
 }
 
+// Where "identity.pod.label" as a whole is unresolved, so is each label that a rule asks for.
+void Program::look_up_unresolved_labels(const Facts& facts, std::vector<const Fact*>& slots,
+                                        std::vector<uint64_t>& candidates) const {
+  for (const std::string_view labels : {"identity.container.label", "identity.pod.label"}) {
+    const Fact& whole = facts.get(labels);
+    if (!std::holds_alternative<Unresolved>(whole)) continue;
+    for (const auto& [fact_name, slot] : slots_) {
+      if (!fact_name.starts_with(labels) || slots[slot] != nullptr) continue;
+      slots[slot] = &whole;
+      look_up_fact(files_[slot], whole, candidates);
+    }
+  }
+}
+
 void Program::look_up(const Facts& facts, bool data_known, std::vector<const Fact*>& slots,
                       std::vector<uint64_t>& candidates) const {
   slots.assign(slots_.size(), nullptr);
@@ -164,6 +178,7 @@ void Program::look_up(const Facts& facts, bool data_known, std::vector<const Fac
     slots[at->second] = &fact;
     look_up_fact(files_[at->second], fact, candidates);
   }
+  look_up_unresolved_labels(facts, slots, candidates);
   if (data_known) {
     look_up_data(facts, candidates);
   } else {

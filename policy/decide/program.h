@@ -67,6 +67,7 @@ class Program {
 
   // Fills `slots` with the facts that rules ask for, and sets in `candidates` (one bit per rule) all that can
   // match.
+  void look_up_unresolved_labels(const Facts& facts, std::vector<const Fact*>& slots, std::vector<uint64_t>& candidates) const;
   void look_up(const Facts& facts, bool data_known, std::vector<const Fact*>& slots,
                std::vector<uint64_t>& candidates) const;
 

@@ -212,9 +212,11 @@ void ConditionReader::add_text(const std::string& name, const Tree& tree, TextSe
   static constexpr std::string_view kDays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
   if (name == "time.weekday" && std::ranges::find(kDays, *text) == std::end(kDays))
     reader_.invalid(tree, "time.weekday must be one of: mon, tue, wed, thu, fri, sat, sun");
-  if (name == "identity.exe_sha256" &&
+  if (name.starts_with("identity.") && name.ends_with("_sha256") &&
       (text->size() != 64 || text->find_first_not_of("0123456789abcdef") != std::string::npos))
-    reader_.invalid(tree, "identity.exe_sha256 must be 64 lower-case hex digits");
+    reader_.invalid(tree, name + " must be 64 lower-case hex digits");
+  if (name == "identity.script_basis" && *text != "kernel" && *text != "asserted" && *text != "none")
+    reader_.invalid(tree, "identity.script_basis must be one of: kernel, asserted, none");
   set.exact.push_back(Glob::unescape(*text));
 }
 

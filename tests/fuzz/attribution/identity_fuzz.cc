@@ -4,6 +4,7 @@
 #include "agent/attribution/cgroup.h"
 #include "agent/attribution/identity.h"
 #include "agent/attribution/procfs.h"
+#include "agent/attribution/script.h"
 #include "agent/attribution/workload.h"
 #include "agent/base/check.h"
 
@@ -12,7 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   if (const auto identity = parse(bytes)) WARDEN_CHECK(serialise(*identity) == bytes);
   parse_stat(bytes);
-  split_arguments(bytes);
+  const auto arguments = split_arguments(bytes);
+  for (const char* program : {"python3.11", "node", "bash", "perl", "ruby", "java", "php"}) {
+    const ScriptArgument script = script_argument(program, arguments);
+    WARDEN_CHECK((script.kind == ScriptArgument::Kind::file) == !script.path.empty());
+  }
   cgroup2_mount(bytes);
   cgroup2_line(bytes);
   // A name whose maker is not root is never believed.

@@ -22,9 +22,11 @@ class ExecutableTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_NE(::mkdtemp(folder_.data()), nullptr); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
+  // Old enough that its digest is kept.
   std::string put(const std::string& name, const std::string& content) {
     const std::string path = folder_ + "/" + name;
     EXPECT_TRUE(write_file(path, content, 0755));
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
     return path;
   }
   static FileId id(const std::string& path) {
@@ -47,6 +49,38 @@ TEST_F(ExecutableTest, HashesOnceUntilTheFileChanges) {
                              {1, 0}};  // a forged mtime does not hide the change: ctime moves
   ASSERT_EQ(::futimens(fd.get(), times), 0);
   EXPECT_EQ(executables_.digest(fd.get(), id(path), path).value, hex(view(sha256("two"))));
+}
+
+TEST_F(ExecutableTest, DigestOfAFileJustWrittenIsNotKept) {
+  const std::string path = put("a", "one");
+  const Fd fd(::open(path.c_str(), O_RDWR));
+  ASSERT_EQ(::pwrite(fd.get(), "two", 3, 0), 3);
+  EXPECT_EQ(executables_.digest(fd.get(), id(path), path).value, hex(view(sha256("two"))));
+  ASSERT_EQ(::pwrite(fd.get(), "six", 3, 0), 3);  // perhaps within the same tick of the clock
+  EXPECT_EQ(executables_.digest(fd.get(), id(path), path).value, hex(view(sha256("six"))));
+  EXPECT_EQ(executables_.hashed(), 2u);
+}
+
+TEST_F(ExecutableTest, ReplacedOrWrittenWhileItIsHashed) {
+  const std::string path = put("a", std::string(size_t{64} << 20, 'x'));
+  const Fd fd(::open(path.c_str(), O_RDWR));
+  // Replaced: the open file is still the one that ran.
+  std::filesystem::rename(put("b", "another"), path);
+  const auto kept = executables_.digest(fd.get(), {}, path);
+  EXPECT_EQ(kept.value, hex(view(sha256(std::string(size_t{64} << 20, 'x')))));
+  // Written to: neither the old nor the new content ran under this digest.
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    for (char c = 'a'; !stop; c = c == 'z' ? 'a' : static_cast<char>(c + 1)) {
+      EXPECT_EQ(::pwrite(fd.get(), &c, 1, 5), 1);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const auto changed = Executables().digest(fd.get(), {}, path);
+  stop = true;
+  writer.join();
+  EXPECT_EQ(changed.why, "executable_changed_while_read");
 }
 
 TEST_F(ExecutableTest, AnotherInodeIsRefused) {

@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <filesystem>
+#include <memory>
 #include <thread>
 
 #include "agent/base/bytes.h"
@@ -40,6 +42,27 @@ TEST(ProcessTable, ExecReadsPathDigestArgumentsAndFolder) {
   EXPECT_EQ(process.image->sha256.value, digest_of("/bin/sleep"));
   EXPECT_EQ(process.image->argv.value, (std::vector<std::string>{"/bin/sleep", "60"}));
   EXPECT_EQ(process.image->cwd.value, std::filesystem::current_path().string());
+}
+
+TEST(ProcessTable, DeletedAndMemoryExecutablesHaveTheirDigest) {
+  const std::string bytes = *read_file("/bin/sleep", 1 << 30);
+  Fd memory(::memfd_create("sleep", 0));
+  ASSERT_EQ(::write(memory.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  ASSERT_TRUE(write_file("/tmp/warden-deleted-sleep", bytes, 0755));
+  // A file that is open for writing does not run.
+  const Fd readable(::open(("/proc/self/fd/" + std::to_string(memory.get())).c_str(), O_RDONLY));
+  memory.reset();
+  const std::string in_memory = "/proc/self/fd/" + std::to_string(readable.get());
+  const Child deleted({"/tmp/warden-deleted-sleep", "60"}), unnamed({in_memory, "60"});
+  std::filesystem::remove("/tmp/warden-deleted-sleep");
+  ProcessTable table;
+  for (const Child* child : {&deleted, &unnamed}) {
+    const auto facts = facts_of(child->pid());
+    table.on_exec(facts, "");
+    const Image& image = *table.find(facts).image;
+    EXPECT_EQ(image.sha256.value, digest_of("/bin/sleep")) << image.exe.value << image.sha256.why;
+    EXPECT_TRUE(image.exe.value.ends_with(" (deleted)")) << image.exe.value;
+  }
 }
 
 TEST(ProcessTable, KnownAfterItExited) {
@@ -97,6 +120,34 @@ TEST(ProcessTable, ReusedPidIsAnotherProcess) {
   same_tick.exe_inode = 0;
   table.on_fork(same_tick);
   EXPECT_NE(table.find(same_tick).start_ns, facts.start_boottime_ns);
+}
+
+// A process that was only scanned goes without an event; its number comes round; a child of the new holder is born.
+TEST(ProcessTable, ParentOfAReusedNumberIsItsHolderThen) {
+  ProcessTable table;
+  auto first = std::make_unique<Child>(std::vector<std::string>{"/bin/sleep", "60"});
+  const pid_t number = first->pid();
+  const auto before = facts_of(number);
+  table.scan();
+  first = nullptr;
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));  // another tick
+  Child second({"/bin/cat", "/dev/zero"}, number);
+  ASSERT_EQ(second.pid(), number) << "the kernel did not give the number again";
+  auto child = before;
+  child.tgid = 4'000'010;
+  child.ppid = number;
+  child.start_boottime_ns = facts_of(number).start_boottime_ns + 50'000'000;
+  table.on_fork(child);
+  const auto ancestry = table.ancestry(table.find(child));
+  ASSERT_TRUE(ancestry.known()) << ancestry.why;
+  EXPECT_EQ(ancestry.value[0].start_us / 10'000, facts_of(number).start_boottime_ns / 10'000'000);
+  EXPECT_EQ(ancestry.value[0].comm, "cat");
+  second.stop();
+  auto later = child;
+  later.tgid = 4'000'011;
+  ProcessTable scanned_only;
+  scanned_only.on_fork(later);
+  EXPECT_EQ(scanned_only.ancestry(scanned_only.find(later)).why, "ancestor_gone");
 }
 
 TEST(ProcessTable, ForkInheritsAndExecReplaces) {

@@ -33,8 +33,7 @@ TEST(Resolver, NamesProcessUserAndGroups) {
 }
 
 TEST(Resolver, LoginuidIsThePersonAndSurvivesSudo) {
-  const std::map<std::string, std::string> persons = {{"nobody", "n.body@example.org"}};
-  Resolver resolver(persons);
+  Resolver resolver({.persons = {{"nobody", {"n.body@example.org", {"interns"}}}, {"65533", {"by.number@example.org", {}}}}});
   kernel::Flow flow = flow_of(::getpid());
   EXPECT_EQ(resolver.resolve(flow).loginuid.state, Known<uint32_t>::State::absent);
   EXPECT_EQ(resolver.resolve(flow).person, Text{});
@@ -48,6 +47,9 @@ TEST(Resolver, LoginuidIsThePersonAndSurvivesSudo) {
   EXPECT_EQ(identity.person_basis, "loginuid");
   EXPECT_EQ(identity.person_assurance, "asserted");
   EXPECT_EQ(identity.session.value, 7u);
+  EXPECT_EQ(identity.person_groups.value, std::vector<std::string>{"interns"});
+  flow.process.loginuid = 65533;  // without a name here
+  EXPECT_EQ(resolver.resolve(flow).person, Text::of("by.number@example.org"));
 }
 
 TEST(Resolver, ProcessNobodySawIsUnresolvedNotGuessed) {

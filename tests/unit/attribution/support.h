@@ -3,7 +3,9 @@
 #pragma once
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,10 +22,17 @@ namespace warden::attribution {
 // A child running `arguments`; execve() has returned when the constructor does.
 class Child {
  public:
-  explicit Child(std::vector<std::string> arguments) {
+  // `number`: the pid it shall have, if that is free.
+  explicit Child(std::vector<std::string> arguments, pid_t number = 0) {
     int ready[2];
     if (::pipe2(ready, O_CLOEXEC) != 0) std::abort();
-    pid_ = ::fork();
+    clone_args wanted{};
+    wanted.exit_signal = SIGCHLD;
+    if (number != 0) {
+      wanted.set_tid = reinterpret_cast<uint64_t>(&number);
+      wanted.set_tid_size = 1;
+    }
+    pid_ = static_cast<pid_t>(::syscall(SYS_clone3, &wanted, sizeof wanted));
     if (pid_ == 0) {
       std::vector<char*> argv;
       for (auto& a : arguments) argv.push_back(a.data());

@@ -33,15 +33,19 @@ Identity any_identity() {
   id.start_us = *rc::gen::arbitrary<uint64_t>();
   id.boot = *text, id.comm = *text;
   id.exe = any(text), id.exe_sha256 = any(text), id.argv = any(texts), id.cwd = any(text);
+  id.script = any(text), id.script_sha256 = any(text), id.script_basis = *text;
   std::vector<Ancestor> ancestors(*rc::gen::inRange<size_t>(0, 5));
   for (Ancestor& a : ancestors)
-    a = {*rc::gen::arbitrary<int32_t>(), *rc::gen::arbitrary<uint64_t>(), *text, *text};
+    a = {*rc::gen::arbitrary<int32_t>(), *rc::gen::arbitrary<uint64_t>(), *text, *text, *text};
   id.ancestry = any(rc::gen::just(ancestors));
   id.uid = *number, id.gid = *number;
   id.user = any(text), id.groups = any(texts);
   id.loginuid = any(number), id.login_user = any(text), id.session = any(number);
   id.cgroup = any(text), id.cgroup_id = *rc::gen::arbitrary<uint64_t>();
-  id.unit = any(text), id.container_id = any(text), id.container_image = any(text);
+  id.unit = any(text), id.slice = any(text), id.user_unit = any(text);
+  id.container_id = any(text), id.container_runtime = any(text), id.container_name = any(text);
+  id.container_image = any(text), id.container_image_digest = any(text), id.container_labels = any(texts);
+  id.pod_owner = any(text), id.pod_labels = any(texts), id.person_groups = any(texts);
   id.pod_namespace = any(text), id.pod_name = any(text), id.pod_uid = any(text);
   id.pod_service_account = any(text), id.person = any(text);
   id.person_basis = *text, id.person_assurance = *text;

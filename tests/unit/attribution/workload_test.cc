@@ -38,6 +38,18 @@ TEST(Unit, OfAUserManagerIsNotASystemUnit) {
   EXPECT_FALSE(workload_of(place(path, 2, 1001)).unit.known());
 }
 
+TEST(Unit, SliceAndUserUnit) {
+  const auto service = workload_of(place("/system.slice/system-getty.slice/getty@tty1.service", 3));
+  EXPECT_EQ(service.slice, Text::of("system-getty.slice"));
+  EXPECT_EQ(service.user_unit, Text{});
+  const std::string path = "/user.slice/user-1000.slice/user@1000.service/app.slice/notes.service";
+  EXPECT_EQ(workload_of(place(path, 2, 1000)).slice, Text::of("user-1000.slice"));
+  EXPECT_EQ(workload_of(place(path, 2, 1000)).user_unit, Text::of("notes.service"));
+  EXPECT_EQ(workload_of(place(path, 2, 1001)).user_unit, Text{});
+  EXPECT_EQ(workload_of(place("/system.slice/a.service/notes.service", 3)).user_unit, Text{});
+  EXPECT_EQ(workload_of(place("/system.slice/a.service", 1, 1000)).slice.state, Text::State::unresolved);
+}
+
 TEST(Unit, ForgedNamesAreUnresolved) {
   for (const auto& forged :
        {place("/system.slice/rag-api.service", 1, 1000), place("/lab/system.slice/rag-api.service", 3),

@@ -54,7 +54,7 @@ TEST_F(ConfigTest, TheShippedFileIsTheDefaults) {
 
 TEST_F(ConfigTest, ReadsEveryKind) {
   put("a.pem", "x");
-  put("persons.yaml", "alice: alice@example.org\n");
+  put("persons.yaml", "alice: alice@example.org\n1007: { person: bob@example.org, groups: [interns] }\n");
   const auto config = agent(R"(
 intercept:
   cgroup: /sys/fs/cgroup/unified/x
@@ -80,7 +80,9 @@ metrics: { listen: off }
   EXPECT_EQ(config->intercept.endpoints[0].addresses[1].to_string(), "[::1]:8443");
   EXPECT_FALSE(config->intercept.endpoints[0].tls);
   EXPECT_EQ(config->policy.trusted_keys, std::vector<std::string>{folder_ + "/a.pem"});
-  EXPECT_EQ(config->identity.persons.at("alice"), "alice@example.org");
+  EXPECT_EQ(config->identity.persons.at("alice").id, "alice@example.org");
+  EXPECT_EQ(config->identity.persons.at("1007").id, "bob@example.org");
+  EXPECT_EQ(config->identity.persons.at("1007").groups, std::vector<std::string>{"interns"});
   EXPECT_EQ(config->audit.spool_bytes_max, 10u << 20);
   EXPECT_EQ(config->audit.collector->cert, folder_ + "/a.pem");
   EXPECT_EQ(config->body_bytes_max, 512u << 10);
