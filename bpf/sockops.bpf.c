@@ -6,8 +6,10 @@
 EW_PROGRAM_LICENSE;
 
 #define EW_AF_INET 2
+#define EW_TCP_ESTABLISHED 1
 #define EW_TCP_SYN_SENT 2
 #define EW_TCP_CLOSE 7
+#define EW_TCP_CLOSE_WAIT 8
 
 // The flow of this socket if its present peer is the listener it was redirected to: a socket may be
 // disconnected and connected elsewhere, and keeps its storage.
@@ -48,8 +50,11 @@ int ew_sockops(struct bpf_sock_ops* ctx) {
     bpf_sock_ops_cb_flags_set(ctx, BPF_SOCK_OPS_STATE_CB_FLAG);
     return 1;
   }
-  // Nobody will accept a connection that failed: its entry must not name a later one from the same port.
-  if (ew_read(ctx->args[0]) == EW_TCP_SYN_SENT && ew_read(ctx->args[1]) == EW_TCP_CLOSE)
+  // Nobody will accept a connection that failed or was aborted, and its port is free at once: its entry must not name a later
+  // one from there. After an orderly end (by way of FIN_WAIT) the port stays taken, and the agent may be slow to ask.
+  __u32 before = ew_read(ctx->args[0]);
+  if (ew_read(ctx->args[1]) == EW_TCP_CLOSE &&
+      (before == EW_TCP_SYN_SENT || before == EW_TCP_ESTABLISHED || before == EW_TCP_CLOSE_WAIT))
     bpf_map_delete_elem(&tuples, &tuple);
   return 1;
 }

@@ -56,16 +56,24 @@ __noinline int ew_tripwire_feed(struct __sk_buff* skb) {
 }
 
 // Whether the name is an LLM's, itself or as one label below a wildcard.
+enum { WANTED = 1, WANTED_AT_ITS_PORT };
+
 __noinline int ew_tripwire_wanted(struct __sk_buff* skb) {
   struct bpf_sock* socket = full_socket(skb);
   if (!socket) return 0;
   struct opening* o = bpf_sk_storage_get(&openings, socket, 0, 0);
   if (!o) return 0;
-  if (bpf_map_lookup_elem(&names, o->name)) return 1;
-  if (!o->first_dot) return 0;
-  o->wildcard.text[0] = '*';
-  bpf_probe_read_kernel(o->wildcard.text + 1, EW_HOST_BYTES - 1, o->name + (o->first_dot & 63));
-  return bpf_map_lookup_elem(&names, &o->wildcard) != 0;
+  struct ew_ports* ports = bpf_map_lookup_elem(&names, o->name);
+  if (!ports && o->first_dot) {
+    o->wildcard.text[0] = '*';
+    bpf_probe_read_kernel(o->wildcard.text + 1, EW_HOST_BYTES - 1, o->name + (o->first_dot & 63));
+    ports = bpf_map_lookup_elem(&names, &o->wildcard);
+  }
+  if (!ports) return 0;
+  __u32 port = host_order(ew_read(socket->dst_port));
+  for (__u64 i = 0; i < EW_PORTS_MAX; i++)
+    if (port && ports->port[i] == port) return WANTED_AT_ITS_PORT;
+  return WANTED;
 }
 
 static __always_inline void read_peer(struct bpf_sock* socket, struct ew_destination* peer) {
@@ -183,9 +191,11 @@ static __always_inline int close_opening(struct __sk_buff* skb, struct bpf_sock*
                                          struct opening* o, const struct ew_config* settings) {
   int tunnel = o->tunnel || watch->openings, verdict = EW_ALLOW;
   watch->stage = EW_STAGE_NEW;
-  if (o->verdict == VERDICT_NAME && ew_tripwire_wanted(skb)) {
-    // In a tunnel the address is the proxy's, and not to be learned.
-    if (!tunnel) ew_tripwire_learn(skb);
+  int wanted = o->verdict == VERDICT_NAME ? ew_tripwire_wanted(skb) : 0;
+  if (wanted) {
+    // In a tunnel the address is the proxy's, and not to be learned. Nor is one at a port where the name has no endpoint: what
+    // serves others there, a database or a mail server, would be taken for an LLM's because one client said so.
+    if (!tunnel && wanted == WANTED_AT_ITS_PORT) ew_tripwire_learn(skb);
     verdict = refuse(skb, watch, tunnel ? EW_REASON_TUNNEL : EW_REASON_TRIPWIRE);
   } else if (o->verdict == VERDICT_UNREADABLE) {
     if (settings->flags & EW_PASS_UNREADABLE) {
@@ -276,7 +286,9 @@ static __always_inline int check_address(struct __sk_buff* skb, struct bpf_sock*
   watch->generation = now;
   read_asked(socket, &asked);
   read_peer(socket, &peer);
-  if (!is_llm(&asked) && !is_llm(&peer)) return EW_ALLOW;
+  /* Not for what was learned meanwhile: its opening has been read and named no LLM, and whoever taught the address may have
+   * lied about it. */
+  if (!is_told(&asked) && !is_told(&peer)) return EW_ALLOW;
   if (!(settings->flags & EW_PASS_WHEN_STALE) || !is_stale(settings))
     return refuse(skb, watch, EW_REASON_NOT_HOOKED);
   watch->stage = EW_STAGE_EXEMPT;

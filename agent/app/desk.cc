@@ -14,6 +14,9 @@ using audit::Field;
 
 constexpr auto kDigestPatience = std::chrono::seconds(10);  // reading a gigabyte takes about two
 constexpr size_t kWaitingMax = 16'384;
+constexpr auto kSearchEvery = std::chrono::seconds(2);
+constexpr size_t kDescriptorsMax = 50'000;  // looked at in one search
+constexpr int64_t kGoneWithinUs = 1'000'000;
 
 // The supervisor's clock of a record is the log's; what a worker may set, Draft::parse has checked.
 Result<audit::Draft, audit::DraftError> read_draft(const std::string& bytes, audit::Kind kind) {
@@ -38,12 +41,14 @@ void destination_fields(const Endpoint& original, audit::Draft& draft) {
 
 // An event that shows a guarded process in its network namespace.
 bool is_of_namespace(const kernel::Event& event) {
-  return event.kind == kernel::EventKind::exec || event.kind == kernel::EventKind::fork ||
-         event.kind == kernel::EventKind::refused;
+  using kernel::EventKind;
+  return event.kind == EventKind::exec || event.kind == EventKind::fork || event.kind == EventKind::refused ||
+         event.kind == EventKind::connect;
 }
 
 const kernel::ProcessFacts& process_of(const kernel::Event& event) {
-  return event.kind == kernel::EventKind::refused ? event.flow.process : event.process;
+  const bool of_flow = event.kind == kernel::EventKind::refused || event.kind == kernel::EventKind::connect;
+  return of_flow ? event.flow.process : event.process;
 }
 
 // Nobody saw who connected: whoever holds the socket now is named.
@@ -52,7 +57,7 @@ void find_owner(kernel::Event& event) {
   if (!sockets) return;
   for (const kernel::TcpSocket& socket : *sockets) {
     if (socket.name.cookie != event.socket.cookie) continue;
-    auto owners = attribution::owners_of_sockets({socket.inode});
+    auto owners = attribution::owners_of_sockets({socket.inode}, kDescriptorsMax);
     if (!owners.empty()) event.flow.process = std::move(owners.begin()->second);
   }
 }
@@ -88,7 +93,13 @@ void Desk::drain_kernel_events() {
 
 // Dropped packets alone would leave the client to its own timeout: the socket is ended, so that it may try again at once.
 void Desk::trip(kernel::Event event) {
-  if (event.is_tcp && event.flow.process.tgid == 0) find_owner(event);
+  // A socket that somebody accepted or was handed. Looking for its owner costs milliseconds and is anybody's to cause, so it is
+  // done now and then; the record of another one says that its process is not known.
+  const auto now = std::chrono::steady_clock::now();
+  if (event.is_tcp && event.flow.process.tgid == 0 && now >= search_after_) {
+    search_after_ = now + kSearchEvery;
+    find_owner(event);
+  }
   if (event.dropped && event.is_tcp)
     if (auto ended = kernel::destroy_socket(event.socket, event.flow.process.tgid); !ended)
       log::debug("a refused connection of pid {} was not ended: {}", event.flow.process.tgid, ended.error().detail);
@@ -96,15 +107,31 @@ void Desk::trip(kernel::Event event) {
   record_connect(event, event.dropped ? "refused" : "observed");
 }
 
+// The kernel names a redirected connection by its source port, which is somebody else's once its socket is gone: so the socket
+// that is there now must be the very one. Where none is left its process has sent and ended, a moment ago.
+bool Desk::is_whose(const kernel::Flow& flow, const FlowQuery& query) const {
+  const uint64_t netns = flow.process.netns_cookie;
+  const int diag = namespaces_ == nullptr || namespaces_->is_own(netns) ? diag_.get() : namespaces_->diag(netns);
+  const auto there = kernel::find_socket(diag, query.peer, query.local);
+  if (there && there->cookie == flow.socket_cookie) return true;
+  const int64_t age_us = boot_us() - static_cast<int64_t>(flow.connect_boot_ns / 1000);
+  return !(there && there->held) && age_us < kGoneWithinUs;
+}
+
 void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) {
   const auto flow = guard_.find_flow(query.peer, query.local);
-  if (!flow) return reply({query.query, false, 0, {}, {}, {}, 0});
+  if (!flow) return reply({query.query, false, 0, {}, {}, {}, false, 0});
+  if (!is_whose(*flow, query)) {
+    metrics_.count("connections_forged_total");
+    log::warn("a connection to the workers' port came from where pid {} had been redirected: refused", flow->process.tgid);
+    return reply({query.query, false, 0, {}, {}, {}, false, 0});
+  }
   const uint64_t cookie = flow->process.netns_cookie;
   const uint64_t netns = namespaces_ == nullptr || namespaces_->is_own(cookie) ? 0 : cookie;
   // The exec that made this process may still be in the ring; identity must not be older than the connection.
   drain_kernel_events();
   identify(worker, *flow,
-           [this, worker, netns, number = query.query, original = flow->original, host = flow->host,
+           [this, worker, netns, number = query.query, original = flow->original, host = flow->host, told = flow->told,
              reply = std::move(reply)](attribution::Identity identity) {
              GrantedFlow granted;
              granted.worker = worker;
@@ -115,7 +142,7 @@ void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(Flow
              pipeline::identity_fields(granted.identity, *facts);
              destination_fields(original, *facts);
              granted.facts = std::move(facts);
-             FlowReply answer{number, true, 0, original, host, attribution::serialise(granted.identity), netns};
+             FlowReply answer{number, true, 0, original, host, attribution::serialise(granted.identity), told, netns};
              answer.flow = flows_.grant(std::move(granted));
              reply(std::move(answer));
            });

@@ -17,6 +17,7 @@
 #include "agent/app/workers.h"
 #include "agent/attribution/resolver.h"
 #include "agent/kernel/guard.h"
+#include "agent/kernel/sockets.h"
 #include "tlsproxy/tls/authority.h"
 
 namespace warden::app {
@@ -65,6 +66,8 @@ class Desk final : public WorkerDesk {
   };
   // Calls `done` when digests and pod are known, or have taken too long.
   void identify(uint64_t worker, const kernel::Flow& flow, Identified done);
+  // Whether the accepted connection is the one that was redirected.
+  [[nodiscard]] bool is_whose(const kernel::Flow& flow, const FlowQuery& query) const;
   // A connection that was not redirected and turned out to be an LLM's.
   void trip(kernel::Event event);
 
@@ -75,6 +78,8 @@ class Desk final : public WorkerDesk {
   Observations& observations_;
   Metrics& metrics_;
   Namespaces* namespaces_ = nullptr;
+  const Fd diag_ = kernel::open_diag();
+  std::chrono::steady_clock::time_point search_after_{};
   Flows flows_;
   uint64_t decided_ = 0, spliced_ = 0;
   FlowRate flow_rate_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // egresswardend: the agent. Run by systemd or by hand; the same binary is a proxy worker when the supervisor starts it as one.
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -27,6 +28,14 @@ void keep_memory() {
   ::mallopt(M_TOP_PAD, 1 << 20);
 }
 
+// Listeners of other namespaces and connections are descriptors; the soft limit of 1,024 is for programs that use select().
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // argv of a worker: --worker SUPERVISOR_PID HAS_V6 SPOOL_FILES. Not an interface for people.
 int be_worker(char** argv) {
   warden::app::WorkerDescriptors given{3, 4, std::strcmp(argv[3], "1") == 0 ? 5 : -1, std::atoi(argv[2]), 6};
@@ -40,6 +49,7 @@ int main(int argc, char** argv) {
   // A reader that left is an error of one write, not the end of the agent; workers inherit it.
   std::signal(SIGPIPE, SIG_IGN);
   keep_memory();
+  raise_descriptor_limit();
   if (argc == 5 && std::strcmp(argv[1], "--worker") == 0) return be_worker(argv);
   CLI::App app{"Egresswarden host agent: attributes, inspects and records LLM traffic of this host"};
   std::string path = "/etc/egresswarden/agent.yaml";

@@ -43,9 +43,10 @@ struct FlowReply {
   Endpoint original;
   std::string host;      // the name under which the original address is guarded
   std::string identity;  // attribution::serialise
+  bool told = false;     // the address is known to be that host's, and not only said to be
   uint64_t netns = 0;    // another network namespace than the workers', whose sockets come by SocketQuery; 0: theirs
   void fields(auto&& field) {
-    field(query), field(found), field(flow), field(original), field(host), field(identity), field(netns);
+    field(query), field(found), field(flow), field(original), field(host), field(identity), field(told), field(netns);
   }
 };
 

@@ -49,6 +49,7 @@ constexpr std::array kCounters = {
     Shape{"policy_loads_total", "Policy bundles loaded or refused", {"result"}},
     Shape{"worker_restarts_total", "Workers that ended and were started again", {}},
     Shape{"flow_records_suppressed_total", "Flow records over a user's or the host's rate", {}},
+    Shape{"connections_forged_total", "Connections to the workers' port from where another process had been redirected", {}},
     Shape{"namespaces_refused_total", "Network namespaces that could not be served; the kernel refuses their LLM connections", {"reason"}},
     Shape{"stats_unknown_total", "Counters of workers with a name nobody knows", {}},
 };

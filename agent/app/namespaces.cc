@@ -62,10 +62,10 @@ void Namespaces::seen(const kernel::ProcessFacts& process) {
   if (const auto wait = not_before_.find(cookie); wait != not_before_.end() && now < wait->second) return;
   if (not_before_.size() >= kRemembered) not_before_.clear();
   not_before_[cookie] = now + kTryAgain;
-  auto netns = kernel::Netns::of(process.tgid);
-  // Gone, or moved on: whoever else lives there is seen in its turn.
-  if (!netns || netns->cookie() != cookie) return;
-  open(std::move(*netns));
+  // A thread may have gone to a namespace of its own. Where it is gone or has moved on, whoever else lives there is seen in its
+  // turn.
+  for (const pid_t task : {process.tgid, process.tid})
+    if (auto netns = kernel::Netns::of(task); netns && netns->cookie() == cookie) return open(std::move(*netns));
 }
 
 void Namespaces::scan(const std::string& cgroup2_root, const std::string& guarded) {
@@ -84,7 +84,8 @@ void Namespaces::open(kernel::Netns netns) {
     metrics_.count("namespaces_refused_total|full");
     return log::error("network namespace {} is not served: {} are already", cookie, kMax);
   }
-  Served served{std::move(netns), 0, {}, Clock::now()};
+  Served served{std::move(netns), 0, {}, Clock::now(), ++last_number_, {}};
+  (void)served.netns.run([&] { served.diag = kernel::open_diag(); });
   for (int i = 0; i < kPortTries; ++i) {
     std::unordered_map<uint64_t, intercept::ListenerPair> by_worker;
     if (!listen(served, by_worker)) break;
@@ -93,8 +94,8 @@ void Namespaces::open(kernel::Netns netns) {
     if (!set && set.error().code == kernel::GuardError::busy) continue;
     if (!set) break;
     for (auto& [worker, pair] : by_worker) {
-      const std::array<Fd, 2> both = {std::move(pair.v4), std::move(pair.v6)};
-      workers_.send(worker, {ParcelKind::listener, 0, cookie}, both);
+      std::array<Fd, kParcelDescriptorsMax> both = {std::move(pair.v4), std::move(pair.v6)};
+      workers_.send(worker, {ParcelKind::listener, 0, served.number}, std::move(both));
     }
     log::debug("serving network namespace {} at port {}", cookie, served.port);
     not_before_.erase(cookie);
@@ -125,12 +126,12 @@ bool Namespaces::listen(Served& served, std::unordered_map<uint64_t, intercept::
 
 void Namespaces::serve(uint64_t worker) {
   for (auto& [cookie, served] : served_) {
-    std::array<Fd, 2> both;
+    std::array<Fd, kParcelDescriptorsMax> both;
     const auto entered = served.netns.run([&, port = served.port] {
       if (auto pair = intercept::listen_on_loopback(port)) both = {std::move(pair->v4), std::move(pair->v6)};
     });
     if (entered && both[0])
-      workers_.send(worker, {ParcelKind::listener, 0, cookie}, both);
+      workers_.send(worker, {ParcelKind::listener, 0, served.number}, std::move(both));
     else
       log::warn("network namespace {}: a new worker has no listener there", cookie);
   }
@@ -150,13 +151,18 @@ void Namespaces::sweep() {
     }
     log::debug("network namespace {} has no processes left", at->first);
     (void)guard_.set_listener(at->first, 0);
-    workers_.broadcast(ListenerGone{at->first});
+    workers_.broadcast(ListenerGone{served.number});
     at = served_.erase(at);
   }
 }
 
 void Namespaces::close() {
   for (const auto& [cookie, served] : served_) (void)guard_.set_listener(cookie, 0);
+}
+
+int Namespaces::diag(uint64_t cookie) const {
+  const auto found = served_.find(cookie);
+  return found == served_.end() ? -1 : found->second.diag.get();
 }
 
 Fd Namespaces::socket(uint64_t cookie, bool v6) const {

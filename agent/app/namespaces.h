@@ -19,6 +19,7 @@
 #include "agent/base/fd.h"
 #include "agent/kernel/guard.h"
 #include "agent/kernel/netns.h"
+#include "agent/kernel/sockets.h"
 
 namespace warden::app {
 
@@ -41,6 +42,8 @@ class Namespaces {
   // A TCP socket in the namespace, without address; none when it is not served or the kernel has none to give.
   [[nodiscard]] Fd socket(uint64_t cookie, bool v6) const;
 
+  // To ask about sockets there; -1 when it is not served.
+  [[nodiscard]] int diag(uint64_t cookie) const;
   [[nodiscard]] bool is_own(uint64_t cookie) const { return cookie == own_cookie_ || cookie == 0; }
   [[nodiscard]] size_t size() const { return served_.size(); }
 
@@ -51,6 +54,8 @@ class Namespaces {
     uint16_t port = 0;
     PortHold hold;
     Clock::time_point used{};  // when a process of it was last seen
+    uint64_t number = 0;       // of this serving: listeners go by it, since a namespace may be given up and served again
+    Fd diag;                   // kernel::open_diag() within
   };
   void open(kernel::Netns netns);
   bool listen(Served& served, std::unordered_map<uint64_t, intercept::ListenerPair>& by_worker);
@@ -59,6 +64,7 @@ class Namespaces {
   Workers& workers_;
   Metrics& metrics_;
   const uint64_t own_cookie_;
+  uint64_t last_number_ = 0;  // 0 is the host's own
   std::unordered_map<uint64_t, Served> served_;                // by cookie
   std::unordered_map<uint64_t, Clock::time_point> not_before_;  // namespaces that could not be served: when to try again
 };

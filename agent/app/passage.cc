@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -11,14 +12,13 @@ namespace {
 
 constexpr size_t kControlBytes = CMSG_SPACE(sizeof(int) * kParcelDescriptorsMax);
 
-}  // namespace
-
-bool send_parcel(int socket, const ParcelHead& head, std::span<const Fd> descriptors) {
+// 0, or the error of the call.
+int send_parcel(int socket, const Parcel& parcel) {
   std::array<int, kParcelDescriptorsMax> numbers{};
   size_t count = 0;
-  for (const Fd& fd : descriptors.first(std::min(descriptors.size(), numbers.size())))
+  for (const Fd& fd : parcel.descriptors)
     if (fd) numbers[count++] = fd.get();
-  iovec body{const_cast<ParcelHead*>(&head), sizeof head};
+  iovec body{const_cast<ParcelHead*>(&parcel.head), sizeof parcel.head};
   alignas(cmsghdr) std::array<char, kControlBytes> control{};
   msghdr message{};
   message.msg_iov = &body;
@@ -32,7 +32,38 @@ bool send_parcel(int socket, const ParcelHead& head, std::span<const Fd> descrip
     rights->cmsg_len = CMSG_LEN(sizeof(int) * count);
     std::memcpy(CMSG_DATA(rights), numbers.data(), sizeof(int) * count);
   }
-  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof head);
+  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+}  // namespace
+
+std::shared_ptr<Outbox> Outbox::open(boost::asio::io_context& io, Fd socket) {
+  return std::shared_ptr<Outbox>(new Outbox(io, socket.release()));
+}
+
+bool Outbox::send(const ParcelHead& head, std::array<Fd, kParcelDescriptorsMax> descriptors) {
+  if (broken_ || waiting_.size() >= kMax) return false;
+  Parcel parcel{head, std::move(descriptors)};
+  const int error = waiting_.empty() ? send_parcel(socket_.native_handle(), parcel) : EAGAIN;
+  if (error == 0) return true;
+  broken_ = error != EAGAIN;
+  if (broken_) return false;
+  waiting_.push_back(std::move(parcel));
+  if (waiting_.size() == 1) wait();
+  return true;
+}
+
+void Outbox::wait() {
+  socket_.async_wait(boost::asio::posix::stream_descriptor::wait_write, [self = shared_from_this()](boost::system::error_code error) {
+    int failed = error ? ECANCELED : 0;
+    while (failed == 0 && !self->waiting_.empty()) {
+      failed = send_parcel(self->socket_.native_handle(), self->waiting_.front());
+      if (failed == 0) self->waiting_.pop_front();
+    }
+    if (failed == EAGAIN) return self->wait();
+    self->broken_ = failed != 0;
+    if (self->broken_) self->waiting_.clear();
+  });
 }
 
 Passage::Passage(boost::asio::io_context& io, int socket, std::function<void(Parcel)> receive)

@@ -7,8 +7,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
-#include <span>
+#include <memory>
 
 #include "agent/base/fd.h"
 
@@ -33,8 +34,24 @@ struct Parcel {
   std::array<Fd, kParcelDescriptorsMax> descriptors;  // the first ones, as many as were sent
 };
 
-// The supervisor's side, without a queue: a worker that lets the socket's buffer fill up does not work. False then.
-bool send_parcel(int socket, const ParcelHead& head, std::span<const Fd> descriptors);
+// The supervisor's side. What the socket does not take waits: a new worker is given the listeners of every namespace while it
+// is still starting. One that never takes them is noticed by the pings that it does not answer either.
+class Outbox : public std::enable_shared_from_this<Outbox> {
+ public:
+  static constexpr size_t kMax = 16'384;  // parcels that wait
+  static std::shared_ptr<Outbox> open(boost::asio::io_context& io, Fd socket);
+
+  // False: too many wait already, or the worker is gone.
+  bool send(const ParcelHead& head, std::array<Fd, kParcelDescriptorsMax> descriptors);
+
+ private:
+  Outbox(boost::asio::io_context& io, int socket) : socket_(io, socket) {}
+  void wait();
+
+  boost::asio::posix::stream_descriptor socket_;
+  std::deque<Parcel> waiting_;
+  bool broken_ = false;
+};
 
 // The worker's side, in its io_context.
 class Passage {

@@ -51,7 +51,7 @@ asio::awaitable<std::optional<pipeline::FlowGrant>> Remote::flow(const Endpoint&
   if (!reply.found) co_return std::nullopt;
   auto identity = attribution::parse(reply.identity);
   if (!identity) co_return std::nullopt;
-  co_return pipeline::FlowGrant{reply.flow, reply.original, std::move(reply.host), std::move(*identity), reply.netns};
+  co_return pipeline::FlowGrant{reply.flow, reply.original, std::move(reply.host), std::move(*identity), reply.told, reply.netns};
 }
 
 asio::awaitable<bool> Remote::leaf(const std::string& host) {

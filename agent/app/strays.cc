@@ -9,6 +9,11 @@
 #include "agent/base/log.h"
 
 namespace warden::app {
+namespace {
+
+constexpr size_t kDescriptorsMax = 100'000;  // looked at for a packet socket's owner: some tens of milliseconds
+
+}  // namespace
 
 Strays::Strays(kernel::Guard& guard, std::string guarded, uint64_t exempt, bool reset, Found found)
     : guard_(guard), guarded_(std::move(guarded)), exempt_(exempt), reset_(reset), found_(std::move(found)) {
@@ -72,7 +77,7 @@ void Strays::look_for_packet_sockets() {
   packet_sockets_ = now;
   if (fresh.empty()) return;
   const std::set<uint64_t> guarded = guarded_cgroups();
-  for (auto& [inode, facts] : attribution::owners_of_sockets(fresh)) {
+  for (auto& [inode, facts] : attribution::owners_of_sockets(fresh, kDescriptorsMax)) {
     if (!guarded.contains(facts.cgroup_id)) continue;
     kernel::Event event{};
     event.kind = kernel::EventKind::passed;

@@ -244,6 +244,9 @@ class Control final : public Supervisor {
     namespaces_ = std::make_unique<Namespaces>(*guard_, *workers_, metrics_);
     desk_->serve(*namespaces_);
     workers_->on_start([this](uint64_t worker) { namespaces_->serve(worker); });
+    // Before any namespace can take that port. Nothing opens early: the heartbeat has not begun.
+    if (auto set = guard_->set_listener(kernel::own_netns_cookie(), workers_->port()); !set)
+      log::warn("the listener is not registered yet: {}", set.error().detail);
     namespaces_->scan(kernel::cgroup2_root().value_or(""), guarded_);
   }
 

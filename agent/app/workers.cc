@@ -40,7 +40,7 @@ Result<void, SpawnError> Workers::spawn() {
   const uint64_t number = next_worker_++;
   One& one = workers_[number];
   one.pid = spawned->pid;
-  one.passage = std::move(spawned->passage);
+  one.outbox = Outbox::open(io_, std::move(spawned->passage));
   one.started = Clock::now();
   one.link = Link::open(
       io_, spawned->link.release(), {},
@@ -73,8 +73,8 @@ bool Workers::receive(uint64_t number, MessageType type, std::string_view payloa
       return with(LeafQuery{}, [&](const LeafQuery& m) { return one.link->send(desk_.leaf(m)), true; });
     case MessageType::socket_query:
       return with(SocketQuery{}, [&](const SocketQuery& m) {
-        const Fd socket = desk_.socket(number, m);
-        return send(number, {ParcelKind::socket, 0, m.query}, {&socket, 1}), true;
+        std::array<Fd, kParcelDescriptorsMax> one_socket = {desk_.socket(number, m)};
+        return send(number, {ParcelKind::socket, 0, m.query}, std::move(one_socket)), true;
       });
     case MessageType::decision:
       return with(Decision{}, [&](const Decision& m) {
@@ -118,9 +118,9 @@ void Workers::spawn_later() {
   });
 }
 
-void Workers::send(uint64_t worker, const ParcelHead& head, std::span<const Fd> descriptors) {
+void Workers::send(uint64_t worker, const ParcelHead& head, std::array<Fd, kParcelDescriptorsMax> descriptors) {
   const auto found = workers_.find(worker);
-  if (found == workers_.end() || send_parcel(found->second.passage.get(), head, descriptors)) return;
+  if (found == workers_.end() || found->second.outbox->send(head, std::move(descriptors))) return;
   found->second.link->close("it does not take its descriptors");
 }
 

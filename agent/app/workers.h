@@ -8,7 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <span>
+#include <array>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -57,7 +57,7 @@ class Workers {
   [[nodiscard]] bool all_alive(std::chrono::milliseconds within) const;
   void send_policy(const Policy& policy);
   // Descriptors for one worker. One that does not take them is ended and replaced.
-  void send(uint64_t worker, const ParcelHead& head, std::span<const Fd> descriptors);
+  void send(uint64_t worker, const ParcelHead& head, std::array<Fd, kParcelDescriptorsMax> descriptors);
   template <class Message>
   void broadcast(const Message& message) {
     for (auto& [number, one] : workers_) one.link->send(message);
@@ -77,7 +77,7 @@ class Workers {
   struct One {
     pid_t pid = -1;  // -1: reaped, and the number may be another process's by now
     std::shared_ptr<Link> link;
-    Fd passage;
+    std::shared_ptr<Outbox> outbox;
     bool ready = false;
     Clock::time_point started{};
     Clock::time_point answered_ping{};  // when the ping that it answered last was sent

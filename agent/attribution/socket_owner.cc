@@ -41,13 +41,14 @@ std::optional<uint64_t> socket_inode(const std::string& link) {
   return number<uint64_t>(std::string_view(link).substr(kSocket.size()));
 }
 
-// Calls `found` with the inode of each socket the process has open.
+// Calls `found` with the inode of each socket the process has open; `left` counts the descriptors that may still be looked at.
 template <class Found>
-void each_socket(int32_t pid, Found&& found) {
+void each_socket(int32_t pid, size_t& left, Found&& found) {
   const std::string folder = "/proc/" + std::to_string(pid) + "/fd";
   const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), ::closedir);
   if (!open) return;
-  while (const dirent* entry = ::readdir(open.get())) {
+  while (const dirent* entry = left > 0 ? ::readdir(open.get()) : nullptr) {
+    --left;
     char target[64];
     const ssize_t length = ::readlinkat(::dirfd(open.get()), entry->d_name, target, sizeof target);
     if (length <= 0) continue;
@@ -91,11 +92,11 @@ std::optional<kernel::ProcessFacts> facts_of(int32_t pid) {
   return facts;
 }
 
-std::map<uint64_t, kernel::ProcessFacts> owners_of_sockets(const std::set<uint64_t>& inodes) {
+std::map<uint64_t, kernel::ProcessFacts> owners_of_sockets(const std::set<uint64_t>& inodes, size_t descriptors_max) {
   std::map<uint64_t, kernel::ProcessFacts> owners;
   for (const int32_t pid : all_pids()) {
-    if (owners.size() == inodes.size()) break;
-    each_socket(pid, [&](uint64_t inode) {
+    if (owners.size() == inodes.size() || descriptors_max == 0) break;
+    each_socket(pid, descriptors_max, [&](uint64_t inode) {
       if (!inodes.contains(inode) || owners.contains(inode)) return;
       if (auto facts = facts_of(pid)) owners.emplace(inode, std::move(*facts));
     });

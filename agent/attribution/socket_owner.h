@@ -12,8 +12,9 @@
 
 namespace warden::attribution {
 
-// Of these inodes, those that somebody holds.
-std::map<uint64_t, kernel::ProcessFacts> owners_of_sockets(const std::set<uint64_t>& inodes);
+// Of these inodes, those that somebody holds. Any user can have many descriptors: who calls from a thread that must not stop
+// looks at no more than `descriptors_max` of them, and may not find the owner.
+std::map<uint64_t, kernel::ProcessFacts> owners_of_sockets(const std::set<uint64_t>& inodes, size_t descriptors_max = SIZE_MAX);
 
 // What the kernel's hooks would have read of a process, as far as /proc tells. nullopt: it is gone.
 std::optional<kernel::ProcessFacts> facts_of(int32_t pid);

@@ -222,7 +222,8 @@ std::optional<Flow> PinnedGuard::find_flow(const Endpoint& peer, const Endpoint&
   Flow found = to_flow(flow);
   const ew_destination original = to_destination(found.original);
   ew_known known{};
-  if (bpf_map_lookup_elem(bpf_map__fd(programs_->maps.destinations), &original, &known) == 0)
+  found.told = bpf_map_lookup_elem(bpf_map__fd(programs_->maps.destinations), &original, &known) == 0;
+  if (found.told || bpf_map_lookup_elem(bpf_map__fd(programs_->maps.learned), &original, &known) == 0)
     found.host.assign(known.host, strnlen(known.host, sizeof known.host));
   return found;
 }

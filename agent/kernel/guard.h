@@ -51,6 +51,7 @@ struct Flow {
   uint64_t connect_boot_ns = 0;
   Endpoint original;  // where the application wanted to go
   std::string host;   // the name under which that address is guarded; only find_flow() fills it
+  bool told = false;  // ours, configured or resolved; else learned from what DNS or a client said. Only find_flow()
   ProcessFacts process;
 };
 

@@ -28,8 +28,6 @@ std::unexpected<Error<SocketError>> failed(SocketError code, const std::string& 
   return fail(code, what + ": " + std::strerror(error));
 }
 
-Fd open_diag() { return Fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)); }
-
 // A netlink socket stays in the namespace it was made in.
 Result<Fd, SocketError> diag_within(pid_t within) {
   Fd diag;
@@ -143,6 +141,24 @@ DestroyRequest destroy_request(const SocketName& name) {
 }
 
 }  // namespace
+
+Fd open_diag() { return Fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)); }
+
+std::optional<Found> find_socket(int diag, const Endpoint& local, const Endpoint& peer) {
+  constexpr uint32_t kAnyCookie = ~0u;  // INET_DIAG_NOCOOKIE
+  DestroyRequest request = destroy_request({0, local, peer, 0});
+  request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  request.header.nlmsg_flags = NLM_F_REQUEST;
+  request.body.id.idiag_cookie[0] = request.body.id.idiag_cookie[1] = kAnyCookie;
+  if (diag < 0 || ::send(diag, &request, sizeof request, 0) != sizeof request) return std::nullopt;
+  alignas(nlmsghdr) char block[4096];
+  const ssize_t size = ::recv(diag, block, sizeof block, 0);
+  auto* answer = reinterpret_cast<nlmsghdr*>(block);
+  if (size <= 0 || !NLMSG_OK(answer, static_cast<uint32_t>(size)) || answer->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+    return std::nullopt;
+  const TcpSocket socket = tcp_socket(answer);
+  return Found{socket.name.cookie, socket.inode != 0};
+}
 
 Result<std::vector<TcpSocket>, SocketError> tcp_sockets() {
   std::vector<TcpSocket> found;

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,16 @@ enum class SocketError { no_namespace, no_netlink, refused };
 // Ends a TCP socket at once: its owner's next call fails (ECONNABORTED), its peer is sent a reset. In the network
 // namespace of process `within`, or in our own (0).
 Result<void, SocketError> destroy_socket(const SocketName& name, pid_t within);
+
+// A netlink socket to ask of the namespace in which it is opened.
+Fd open_diag();
+
+struct Found {
+  uint64_t cookie = 0;
+  bool held = false;  // by a process; else it is an orphan, or only its port's quarantine is left
+};
+// The TCP socket between these two addresses, seen from `local`; nullopt when there is none (or `diag` is not open).
+std::optional<Found> find_socket(int diag, const Endpoint& local, const Endpoint& peer);
 
 struct TcpSocket {
   SocketName name;

@@ -46,6 +46,13 @@ Chosen choose_plain(Connection& connection) {
   return {Course::intercept, {}};
 }
 
+// On an address that serves others too, or that only somebody's word made an LLM's: who lied about it must not cut others off.
+// `intercept` would need an authority for any name, which the host's constrained one is not: it is refused.
+Chosen choose_shared(const Connection& connection) {
+  const bool splice = policy::defaults(*connection.services.policy).on_shared_front == policy::Defaults::Front::splice;
+  return {splice ? Course::splice : Course::refuse, connection.grant.told ? "shared_front" : "learned_address"};
+}
+
 // A name that is no LLM's, on an address that is: spliced only where the address is known to serve others too. An endpoint of
 // its own that answers to any name would otherwise be a way around.
 Chosen choose_foreign(const Connection& connection, const intercept::Opening& opening) {
@@ -54,15 +61,14 @@ Chosen choose_foreign(const Connection& connection, const intercept::Opening& op
     return {Course::refuse, "encrypted_hello"};
   const provider::Service* guarded =
       connection.services.catalogue->find(connection.grant.host, connection.grant.original.port);
-  if (guarded != nullptr && !guarded->shared_front) return {Course::refuse, "foreign_name"};
-  // `intercept` would need an authority for any name, which the host's constrained one is not: it is refused.
-  return words.on_shared_front == policy::Defaults::Front::splice ? Chosen{Course::splice, "shared_front"}
-                                                                  : Chosen{Course::refuse, "shared_front"};
+  if (connection.grant.told && guarded != nullptr && !guarded->shared_front) return {Course::refuse, "foreign_name"};
+  return choose_shared(connection);
 }
 
 // Decides by name, never by address alone: provider fronts share addresses with sites that are none of our business.
 Chosen choose(Connection& connection, const intercept::Opening& opening) {
-  if (opening.layer == intercept::Layer::other) return {Course::refuse, "not_tls_or_http"};
+  if (opening.layer == intercept::Layer::other)
+    return connection.grant.told ? Chosen{Course::refuse, "not_tls_or_http"} : choose_shared(connection);
   if (opening.layer == intercept::Layer::http) return choose_plain(connection);
   connection.host = opening.hello.server_name;
   if (connection.host.empty()) return {Course::refuse, "no_server_name"};

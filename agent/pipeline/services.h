@@ -32,6 +32,7 @@ struct FlowGrant {
   Endpoint original;
   std::string host;  // the name under which that address is guarded
   attribution::Identity identity;
+  bool told = false;   // the address is known to be that host's; else DNS or a client said so
   uint64_t netns = 0;  // another network namespace than ours, from which the provider must be dialled; 0: ours
 };
 

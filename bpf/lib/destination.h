@@ -9,6 +9,11 @@ static __always_inline int is_llm(const struct ew_destination* destination) {
   return bpf_map_lookup_elem(&destinations, destination) || bpf_map_lookup_elem(&learned, destination);
 }
 
+/* Told by the agent, which configured or resolved it; what is only learned is somebody's word. */
+static __always_inline int is_told(const struct ew_destination* destination) {
+  return bpf_map_lookup_elem(&destinations, destination) != 0;
+}
+
 static __always_inline __u64 generation(void) {
   __u32 told = EW_GENERATION_TOLD, by_programs = EW_GENERATION_LEARNED;
   __u64* first = bpf_map_lookup_elem(&generations, &told);

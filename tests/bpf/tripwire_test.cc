@@ -36,7 +36,7 @@ class Tripwire : public ::testing::Test {
   void SetUp() override {
     guard = sandbox.open_guard(listener);
     ASSERT_TRUE(guard);
-    ASSERT_TRUE(guard->set_names({{"api.llm.test", 443}, {"*.azure.llm.test", 443}}));
+    ASSERT_TRUE(guard->set_names({{"api.llm.test", 443}, {"*.azure.llm.test", 443}, {"own.llm.test", other.port()}}));
   }
 
   // Serves one connection: reads until `bytes` came or the peer ended, answers when all came.
@@ -119,13 +119,22 @@ TEST_F(Tripwire, EndsAConnectionThatNamesAnLlm) {
 }
 
 TEST_F(Tripwire, TheNextAttemptIsRedirected) {
-  EXPECT_EQ(attempt({client_hello("api.llm.test")}), kEnded);
+  EXPECT_EQ(attempt({client_hello("own.llm.test")}), kEnded);
   EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return try_connect("127.0.0.1", other.port(), SOCK_STREAM); }), 0);
   EXPECT_FALSE(other.accept(50).socket);
   const auto accepted = listener.accept();
   const auto flow = guard->find_flow(accepted.peer, accepted.local);
   ASSERT_TRUE(flow);
   EXPECT_EQ(flow->original.port, other.port());
+  EXPECT_EQ(flow->host, "own.llm.test");
+  EXPECT_FALSE(flow->told);
+}
+
+// One client's word about a port where the name has no endpoint must not have others redirected.
+TEST_F(Tripwire, AnAddressAtAnotherPortIsNotLearned) {
+  EXPECT_EQ(attempt({client_hello("api.llm.test")}), kEnded);
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return try_connect("127.0.0.1", other.port(), SOCK_STREAM); }), 0);
+  EXPECT_TRUE(other.accept().socket);
 }
 
 TEST_F(Tripwire, ReadsIpv6AndMappedSockets) {

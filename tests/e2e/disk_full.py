@@ -9,6 +9,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from rig import Report, Stage, check, equal, samples  # noqa: E402
 from rig import namespace  # noqa: E402
+from rig.agent import field  # noqa: E402
 from rig.process import wait_until  # noqa: E402
 
 CHAT = "https://api.openai.com/v1/chat/completions"
@@ -62,7 +63,8 @@ with Stage("disk_full") as stage, Report("disk_full") as report:
         wait_until(lambda: guarded.curl(CHAT, body("after")).status == 200, 20, "a call passes", pause_s=0.5)
     with report.case("one gap record with the counts"):
         gaps = wait_until(lambda: agent.records("gap"), 15, "a gap record")
-        check(str(refused) in json.dumps(gaps), f"{refused} refused calls are not in {gaps}")
+        equal([field(gap, "gap.decisions") for gap in gaps], [refused], "refused decisions that the gap counts")
+        check("curl" in json.dumps(field(gaps[0], "gap.by")), f"the gap does not name the process: {gaps}")
     with report.case("every request at the provider has its decision, and the log verifies"):
         records = agent.records("decision")
         check(len(records) >= len(double.requests()), f"{len(records)} decisions, {len(double.requests())} requests at the provider")

@@ -16,9 +16,9 @@ class PassageTest : public testing::Test {
   void SetUp() override {
     std::array<int, 2> ends{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
-    supervisor_.reset(ends[0]);
+    outbox_ = Outbox::open(io_, Fd(ends[0]));
     worker_ = ends[1];
-    passage_ = std::make_unique<Passage>(io_, worker_, [this](Parcel parcel) { parcels_.push_back(std::move(parcel)); });
+    passage_ = std::make_unique<Passage>(io_, worker_, [this](Parcel parcel) { receive_(std::move(parcel)); });
   }
   static size_t open_descriptors() {
     size_t count = 0;
@@ -27,18 +27,19 @@ class PassageTest : public testing::Test {
   }
 
   boost::asio::io_context io_{1};
-  Fd supervisor_;
+  std::shared_ptr<Outbox> outbox_;
   int worker_ = -1;
   std::unique_ptr<Passage> passage_;
   std::vector<Parcel> parcels_;
+  std::vector<uint64_t> seen_;
+  std::function<void(Parcel)> receive_ = [this](Parcel parcel) { parcels_.push_back(std::move(parcel)); };
 };
 
 TEST_F(PassageTest, CarriesAsManyDescriptorsAsWereSentInOrder) {
   const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC)), zero(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
-  std::array<Fd, 2> both = {Fd(::dup(zero.get())), Fd(::dup(null.get()))};
-  ASSERT_TRUE(send_parcel(supervisor_.get(), {ParcelKind::listener, 0, 7}, both));
-  ASSERT_TRUE(send_parcel(supervisor_.get(), {ParcelKind::socket, 0, 8}, {both.data(), 1}));
-  ASSERT_TRUE(send_parcel(supervisor_.get(), {ParcelKind::socket, 0, 9}, {}));
+  ASSERT_TRUE(outbox_->send({ParcelKind::listener, 0, 7}, {Fd(::dup(zero.get())), Fd(::dup(null.get()))}));
+  ASSERT_TRUE(outbox_->send({ParcelKind::socket, 0, 8}, {Fd(::dup(zero.get()))}));
+  ASSERT_TRUE(outbox_->send({ParcelKind::socket, 0, 9}, {}));
   io_.poll();
   ASSERT_EQ(parcels_.size(), 3u);
   EXPECT_EQ(parcels_[0].head.kind, ParcelKind::listener);
@@ -54,22 +55,29 @@ TEST_F(PassageTest, CarriesAsManyDescriptorsAsWereSentInOrder) {
 
 TEST_F(PassageTest, WhatNobodyKeepsIsClosed) {
   const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-  const std::array<Fd, 1> one = {Fd(::dup(null.get()))};
   const size_t before = open_descriptors();
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(send_parcel(supervisor_.get(), {ParcelKind::socket, 0, 1}, one));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(outbox_->send({ParcelKind::socket, 0, 1}, {Fd(::dup(null.get()))}));
   io_.poll();
   EXPECT_EQ(open_descriptors(), before + 20);
   parcels_.clear();
   EXPECT_EQ(open_descriptors(), before);
 }
 
-TEST_F(PassageTest, AWorkerThatDoesNotReadIsNoticedInsteadOfWaitedFor) {
+// A new worker is given thousands of listeners before it has begun to read.
+TEST_F(PassageTest, WhatTheSocketDoesNotTakeWaitsInOrder) {
   const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-  const std::array<Fd, 1> one = {Fd(::dup(null.get()))};
-  int sent = 0;
-  while (sent < 100'000 && send_parcel(supervisor_.get(), {ParcelKind::socket, 0, 1}, one)) ++sent;
-  EXPECT_GT(sent, 0);
-  EXPECT_LT(sent, 100'000);
+  constexpr uint64_t kParcels = 2000;
+  receive_ = [this](Parcel parcel) { seen_.push_back(parcel.head.number); };
+  for (uint64_t i = 0; i < kParcels; ++i) ASSERT_TRUE(outbox_->send({ParcelKind::listener, 0, i}, {Fd(::dup(null.get()))})) << i;
+  while (seen_.size() < kParcels) ASSERT_GT(io_.run_one(), 0u);
+  for (uint64_t i = 0; i < kParcels; ++i) ASSERT_EQ(seen_[i], i);
+}
+
+TEST_F(PassageTest, WhatWaitsIsBounded) {
+  passage_.reset();
+  size_t sent = 0;
+  while (sent < 2 * Outbox::kMax && outbox_->send({ParcelKind::socket, 0, 1}, {})) ++sent;
+  EXPECT_LT(sent, 2 * Outbox::kMax);
 }
 
 }  // namespace
