@@ -60,12 +60,22 @@ void Namespaces::seen(const kernel::ProcessFacts& process) {
     return;
   }
   if (const auto wait = not_before_.find(cookie); wait != not_before_.end() && now < wait->second) return;
+  if (budget_ == 0) {
+    if (pending_.size() < kMax) pending_[cookie] = process;
+    return;
+  }
+  --budget_;
   if (not_before_.size() >= kRemembered) not_before_.clear();
   not_before_[cookie] = now + kTryAgain;
   // A thread may have gone to a namespace of its own. Where it is gone or has moved on, whoever else lives there is seen in its
   // turn.
   for (const pid_t task : {process.tgid, process.tid})
     if (auto netns = kernel::Netns::of(task); netns && netns->cookie() == cookie) return open(std::move(*netns));
+}
+
+void Namespaces::catch_up() {
+  budget_ = kPerBeat;
+  while (budget_ > 0 && !pending_.empty()) seen(pending_.extract(pending_.begin()).mapped());
 }
 
 void Namespaces::scan(const std::string& cgroup2_root, const std::string& guarded) {

@@ -25,12 +25,16 @@ namespace warden::app {
 
 class Namespaces {
  public:
+  static constexpr size_t kPerBeat = 40;  // opened between two heartbeats: some tens of milliseconds
   static constexpr size_t kMax = 4096;  // more are refused by the kernel, logged and counted
 
   Namespaces(kernel::Guard& guard, Workers& workers, Metrics& metrics);
 
   // Serves the namespace of a guarded process, if it is not the host's and not served yet.
   void seen(const kernel::ProcessFacts& process);
+  // Every beat: takes up what there was no time for. Any user can make hundreds of namespaces at once, and while they are opened
+  // nothing else is done here, the heartbeat included; their connections are refused until it is their turn.
+  void catch_up();
   // Once, at start: the processes below `guarded` that live elsewhere already.
   void scan(const std::string& cgroup2_root, const std::string& guarded);
   // Gives a new worker its listeners.
@@ -64,6 +68,8 @@ class Namespaces {
   Workers& workers_;
   Metrics& metrics_;
   const uint64_t own_cookie_;
+  size_t budget_ = kPerBeat;
+  std::unordered_map<uint64_t, kernel::ProcessFacts> pending_;  // by cookie
   uint64_t last_number_ = 0;  // 0 is the host's own
   std::unordered_map<uint64_t, Served> served_;                // by cookie
   std::unordered_map<uint64_t, Clock::time_point> not_before_;  // namespaces that could not be served: when to try again

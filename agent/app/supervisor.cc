@@ -291,6 +291,7 @@ class Control final : public Supervisor {
   // The kernel's heartbeat is ours only as far as every worker's: a frozen worker makes it stale.
   void beat() {
     workers_->ping();
+    namespaces_->catch_up();
     desk_->catch_up();
     strays_->look_for_packet_sockets();
     if (!stopping_ && workers_->all_alive(kAliveWithin)) {

@@ -32,7 +32,10 @@ import socket, ssl, sys
 source, listener, ca, body = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4].encode()
 s = socket.socket()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(("127.0.0.1", source))
+try:
+    s.bind(("127.0.0.1", source))
+except OSError:
+    sys.exit(print("port taken"))
 s.settimeout(5)
 try:
     s.connect(("127.0.0.1", listener))
@@ -129,7 +132,8 @@ with Stage("neighbours") as stage, Report("neighbours") as report:
                 ports.setdefault(int(words[1].split(":")[1], 16), []).append(words[9])
         return [port for port, inodes in ports.items() if len(inodes) == 2]
 
-    with report.case("a connection aborted before it was accepted leaves its identity to nobody"):
+    def abort_and_take_over():
+        """-> what the workers' port answered to another user at the port of alice's aborted connection"""
         workers = agent.workers()
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)
@@ -142,7 +146,13 @@ with Stage("neighbours") as stage, Report("neighbours") as report:
         time.sleep(0.3)
         for pid in workers:
             os.kill(pid, signal.SIGCONT)
-        answers = [child.communicate(timeout=20)[0].strip() for child in impostors]
+        return [child.communicate(timeout=20)[0].strip() for child in impostors]
+
+    with report.case("a connection aborted before it was accepted leaves its identity to nobody"):
+        for _ in range(5):  # somebody else may have been given the port meanwhile
+            answers = abort_and_take_over()
+            if "port taken" not in answers:
+                break
         check(all(answer.startswith("closed") for answer in answers), f"the impostor was answered {answers}")
         equal(agent.records("decision"), [], "decisions")
         equal(double.requests(), [], "requests at the provider")
@@ -194,11 +204,11 @@ with Stage("neighbours") as stage, Report("neighbours") as report:
         wait_until(lambda: agent.json("status")[0]["namespaces"] >= NAMESPACES, 60, "all are served", pause_s=0.5)
         equal(alice.curl(CHAT, body("in the crowd")).status, 200, "status")
         os.kill(agent.workers()[0], signal.SIGKILL)
-        wait_until(lambda: len(agent.workers()) == 2 and alice.curl(CHAT, body("after")).status == 200, 15, "a call passes again", pause_s=0.2)
-        equal({alice.curl(CHAT, body(f"{number}")).status for number in range(10)}, {200}, "statuses")
+        # Until the new one is ready the kernel refuses, as it does whenever a worker is missing for more than a moment.
+        wait_until(lambda: len(agent.workers()) == 2 and {alice.curl(CHAT, body(f"{number}")).status for number in range(10)} == {200}, 30, "ten calls in a row pass again", pause_s=0.2)
         agent.stop(20)
         agent.start(20)
-        equal(alice.curl(CHAT, body("restarted")).status, 200, "status after a restart")
+        wait_until(lambda: {alice.curl(CHAT, body(f"{number}")).status for number in range(10)} == {200}, 20, "ten calls in a row after a restart", pause_s=0.2)
         for child in crowd:
             child.kill()
     with report.case("the log verifies"):
