@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/namespaces.h"
 
-#include <dirent.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
-#include <memory>
 #include <unordered_set>
-#include <vector>
 
+#include "agent/attribution/procfs.h"
 #include "agent/base/file.h"
 #include "agent/base/log.h"
 #include "tlsproxy/intercept/listener.h"
@@ -23,14 +20,6 @@ constexpr int kPortTries = 16;
 constexpr auto kTryAgain = std::chrono::seconds(1);
 constexpr auto kKeepEmpty = std::chrono::seconds(10);  // a namespace may outlive its processes and get new ones
 constexpr size_t kRemembered = 4096;
-
-std::vector<pid_t> processes() {
-  std::vector<pid_t> found;
-  const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
-  while (const dirent* entry = proc ? ::readdir(proc.get()) : nullptr)
-    if (const int pid = std::atoi(entry->d_name); pid > 0) found.push_back(pid);
-  return found;
-}
 
 // The inode of the network namespace a process lives in; 0 when it is gone or not to be looked at.
 ino_t netns_of(pid_t pid) {
@@ -80,7 +69,7 @@ void Namespaces::catch_up() {
 
 void Namespaces::scan(const std::string& cgroup2_root, const std::string& guarded) {
   std::unordered_set<ino_t> known = {netns_of(::getpid())};
-  for (const pid_t pid : processes()) {
+  for (const pid_t pid : attribution::all_pids()) {
     const ino_t inode = netns_of(pid);
     if (inode == 0 || known.contains(inode) || !lives_below(pid, cgroup2_root, guarded)) continue;
     known.insert(inode);
@@ -150,7 +139,7 @@ void Namespaces::serve(uint64_t worker) {
 void Namespaces::sweep() {
   if (served_.empty()) return;
   std::unordered_set<ino_t> inhabited;
-  for (const pid_t pid : processes()) inhabited.insert(netns_of(pid));
+  for (const pid_t pid : attribution::all_pids()) inhabited.insert(netns_of(pid));
   const auto now = Clock::now();
   for (auto at = served_.begin(); at != served_.end();) {
     Served& served = at->second;
