@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -40,15 +39,6 @@ Result<void, NetnsError> Netns::run(const std::function<void()>& make) const {
   }
   if (error != 0) return fail(NetnsError::not_permitted, std::string("setns: ") + std::strerror(error));
   return {};
-}
-
-uint64_t own_netns_cookie() {
-  constexpr int kSoNetnsCookie = 71;  // Linux 5.14
-  const Fd probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  uint64_t cookie = 0;
-  socklen_t length = sizeof cookie;
-  if (!probe || ::getsockopt(probe.get(), SOL_SOCKET, kSoNetnsCookie, &cookie, &length) != 0) return 0;
-  return cookie;
 }
 
 }  // namespace warden::kernel

@@ -34,6 +34,8 @@ class Netns {
   ino_t inode_ = 0;
 };
 
-uint64_t own_netns_cookie();  // 0: the kernel does not tell (before 5.14)
+// The calling thread's. Before Linux 5.14 this takes the privileges to load and attach a program. 0: it is not told.
+uint64_t own_netns_cookie();
+uint64_t netns_cookie_by_program();  // how it is learned before 5.14; works later too, which is what tests need
 
 }  // namespace warden::kernel

@@ -164,6 +164,19 @@ TEST_F(Redirect, StaysInsideTheNetworkNamespace) {
   EXPECT_FALSE(listener.accept(50).socket);
 }
 
+TEST_F(Redirect, NamespacesAreNamedAlikeByOldAndNewKernels) {
+  // Below the sandbox's cgroup, since the program is attached to the caller's own.
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return netns_cookie_by_program() == own_netns_cookie() ? 0 : 1; }), 0);
+  EXPECT_EQ(run_inside(sandbox.cgroup(),
+                       [] {
+                         const uint64_t before = netns_cookie_by_program();
+                         if (before == 0 || ::unshare(CLONE_NEWNET) != 0) return 1;
+                         const uint64_t now = netns_cookie_by_program();
+                         return now != before && now == own_netns_cookie() ? 0 : 2;
+                       }),
+            0);
+}
+
 TEST_F(Redirect, ShowsTheApplicationTheAddressItAskedFor) {
   const auto seen = [&](const std::function<int(Fd*)>& connect, const std::string& want) {
     return run_inside(sandbox.cgroup(), [&] {
