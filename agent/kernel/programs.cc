@@ -5,10 +5,12 @@
 #include <bpf/libbpf.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 
 #include "bpf/guard.skel.h"
 
@@ -16,22 +18,47 @@ namespace warden::kernel {
 namespace {
 
 // libbpf reports by a callback without context; the guard is opened by one thread.
-thread_local std::string last_warning;
+thread_local std::string last_warning, verifier_said;
+
+constexpr size_t kWarningBytesMax = 512, kLogBytesMax = 16U << 20U;
+
+// The verifier's log ends with why it refuses, followed by statistics.
+std::string reason_in(std::string_view log) {
+  std::string_view reason;
+  while (!log.empty()) {
+    const std::string_view line = log.substr(0, log.find('\n'));
+    log.remove_prefix(std::min(line.size() + 1, log.size()));
+    if (line.starts_with("processed ") || line.starts_with("-- END")) break;
+    if (!line.empty()) reason = line;
+  }
+  return std::string(reason);
+}
 
 int keep_warning(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level != LIBBPF_WARN) return 0;
-  char line[512];
-  std::vsnprintf(line, sizeof line, format, arguments);
-  // The first complaint names the cause; what follows are its consequences.
-  if (last_warning.empty()) last_warning = std::string(line, ::strnlen(line, sizeof line));
-  while (!last_warning.empty() && last_warning.back() == '\n') last_warning.pop_back();
+  if (level != LIBBPF_WARN || (!last_warning.empty() && !verifier_said.empty())) return 0;
+  va_list again;
+  va_copy(again, arguments);
+  const int bytes = std::vsnprintf(nullptr, 0, format, again);
+  va_end(again);
+  if (bytes <= 0) return 0;
+  std::string text(std::min<size_t>(static_cast<size_t>(bytes), kLogBytesMax), '\0');
+  std::vsnprintf(text.data(), text.size() + 1, format, arguments);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  if (const size_t log = text.find("BEGIN PROG LOAD LOG"); log != std::string::npos) {
+    const size_t line = text.find('\n', log);
+    if (line != std::string::npos) verifier_said = reason_in(std::string_view(text).substr(line + 1));
+  } else if (last_warning.empty()) {
+    // The first complaint names the cause; what follows are its consequences.
+    last_warning = text.substr(0, kWarningBytesMax);
+  }
   return 0;
 }
 
 std::unexpected<Error<GuardError>> failed(GuardError code, const std::string& what, int error) {
   const bool denied = error == EPERM || error == EACCES;
-  return fail(denied ? GuardError::not_permitted : code,
-              what + ": " + std::strerror(error) + (last_warning.empty() ? "" : " (" + last_warning + ")"));
+  std::string detail = what + ": " + std::strerror(error);
+  if (!last_warning.empty()) detail += " (" + last_warning + (verifier_said.empty() ? "" : ": " + verifier_said) + ")";
+  return fail(denied ? GuardError::not_permitted : code, std::move(detail));
 }
 
 bool is_tracepoint(const bpf_program* program) {
@@ -59,6 +86,7 @@ void Programs::Destroy::operator()(guard_bpf* skeleton) const {
 
 Result<Programs, GuardError> Programs::load_onto(const Pins* pins) {
   last_warning.clear();
+  verifier_said.clear();
   libbpf_set_print(keep_warning);
   if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)
     return fail(GuardError::no_btf,

@@ -86,7 +86,13 @@ Result<void, SocketError> dump(const Body& body, Take&& take) {
     auto left = static_cast<uint32_t>(got);
     for (auto* message = reinterpret_cast<nlmsghdr*>(block); NLMSG_OK(message, left);
          message = NLMSG_NEXT(message, left)) {
-      if (message->nlmsg_type == NLMSG_DONE) return {};
+      if (message->nlmsg_type == NLMSG_DONE) {
+        // Without the module for this protocol the list is empty, and only its end says why.
+        int error = 0;
+        if (message->nlmsg_len >= NLMSG_LENGTH(sizeof error)) std::memcpy(&error, NLMSG_DATA(message), sizeof error);
+        if (error < 0) return failed(SocketError::refused, "sock_diag does not list these sockets", -error);
+        return {};
+      }
       if (message->nlmsg_type == NLMSG_ERROR) return fail(SocketError::refused, "sock_diag does not list these sockets");
       take(message);
     }
