@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sandbox: a cgroup and a bpffs folder of the test's own, a guard on them, and processes inside. Everything
 // is removed at the end by a janitor process, which outlives the test whatever ends it.
+//
+// WARDEN_GUARD_ROOT=1 guards the root of the cgroup2 mount instead, as a host does. Only for machines that exist for
+// the test (tests/kernels): every process of the machine is then guarded, so cases that need one outside do not hold.
 #pragma once
 
 #include <sys/types.h>
@@ -71,11 +74,13 @@ class Sandbox {
   [[nodiscard]] const std::string& cgroup() const { return cgroup_; }
   [[nodiscard]] const std::string& bpffs() const { return bpffs_; }
   [[nodiscard]] GuardConfig config() const;
+  [[nodiscard]] bool guards_root() const { return guards_root_; }
   // A guard that beats and sends this namespace's LLM connections to `listener`.
   std::unique_ptr<Guard> open_guard(const Listener& listener);
 
  private:
-  std::string cgroup_, bpffs_;
+  std::string cgroup_, bpffs_, root_;
+  bool guards_root_ = false;
   Fd alive_;  // the janitor cleans when this closes
   pid_t janitor_ = -1;
 };

@@ -173,6 +173,13 @@ TEST_F(Tripwire, ReadsBehindIpv6ExtensionHeaders) {
   EXPECT_EQ(reasons(), "tripwire:api.llm.test");
 }
 
+TEST_F(Tripwire, ReadsAHelloSplitInTwo) {
+  const std::string hello = client_hello("api.llm.test");
+  const size_t within_name = hello.find("llm.test");
+  for (const size_t at : {size_t{1}, size_t{5}, within_name, hello.size() - 1})
+    EXPECT_EQ(trip({hello.substr(0, at), hello.substr(at)}), "tripwire:api.llm.test") << "split at " << at;
+}
+
 TEST_F(Tripwire, ReadsHellosHoweverTheyAreCut) {
   const std::string hello = client_hello("api.llm.test");
   for (size_t at = 1; at < hello.size(); at += at < 120 ? 1 : 7)

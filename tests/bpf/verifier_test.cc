@@ -57,6 +57,7 @@ TEST(Verifier, InstructionCountsDoNotJump) {
     const std::string program = entry.path().filename();
     const uint32_t now = verified_instructions(entry.path());
     if (std::getenv("WARDEN_RECORD")) std::printf("%s %s %u\n", kernel_series().c_str(), program.c_str(), now);
+    if (now == 0) GTEST_SKIP() << "this kernel does not tell (before Linux 5.16)";
     EXPECT_LT(now, kLimit / 2) << program << " comes near the verifier's limit";
     if (!known) continue;
     EXPECT_TRUE(before.contains(program)) << program << " is not in verified_instructions.txt: add it with " << now;
