@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `doctor` asks of the kernel. The last question is the honest one: does it load?
-#include <bpf/libbpf.h>
+#include <bpf/bpf.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
 #include <sys/statfs.h>
@@ -70,11 +70,32 @@ std::vector<Hook> hooks() {
   };
 }
 
+// As libbpf_probe_bpf_helper() does, whose 1.1 does not know the words of newer kernels.
+bool offers(const Hook& hook, bpf_func_id helper) {
+  bpf_insn program[2]{};
+  program[0].code = BPF_JMP | BPF_CALL;
+  program[0].imm = helper;
+  program[1].code = BPF_JMP | BPF_EXIT;
+  char log[4096] = {};
+  LIBBPF_OPTS(bpf_prog_load_opts, options);
+  options.log_buf = log;
+  options.log_size = sizeof log;
+  options.log_level = 1;
+  options.expected_attach_type = hook.type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR ? BPF_CGROUP_INET4_CONNECT
+                                 : hook.type == BPF_PROG_TYPE_CGROUP_SOCKOPT ? BPF_CGROUP_SETSOCKOPT
+                                                                             : bpf_attach_type{};
+  const Fd loaded(bpf_prog_load(hook.type, nullptr, "GPL", program, 2, &options));
+  const std::string_view said = log;
+  for (const char* refusal : {"unknown func ", "invalid func ", "cannot use helper "})
+    if (said.find(refusal) != std::string_view::npos) return false;
+  return true;
+}
+
 Probe helpers() {
   std::string missing;
   for (const Hook& hook : hooks())
     for (const Helper& helper : hook.helpers)
-      if (libbpf_probe_bpf_helper(hook.type, helper.id, nullptr) == 0)
+      if (!offers(hook, helper.id))
         missing += (missing.empty() ? "" : ", ") + std::string(helper.name) + " in " + hook.name;
   return {"helpers of the programs", missing.empty(), "run Linux 5.10 or newer; this kernel does not offer " + missing};
 }
