@@ -19,24 +19,23 @@
 #include <thread>
 
 #include "agent/app/admin.h"
-#include "agent/app/data_finder.h"
 #include "agent/app/desk.h"
 #include "agent/app/destinations.h"
 #include "agent/app/guard_config.h"
-#include "agent/app/host_keys.h"
 #include "agent/app/kubernetes.h"
 #include "agent/app/namespaces.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
+#include "agent/app/setup.h"
 #include "agent/app/spool_files.h"
 #include "agent/app/strays.h"
 #include "agent/base/clock.h"
 #include "agent/base/digest.h"
+#include "agent/base/file.h"
 #include "agent/base/log.h"
 #include "agent/trust/store.h"
 #include "audit/record/schema.h"
 #include "tlsproxy/provider/catalogue.h"
-#include "tlsproxy/tls/context.h"
 
 namespace warden::app {
 namespace asio = boost::asio;
@@ -127,33 +126,14 @@ class Control final : public Supervisor {
   }
 
   Result<void, StartError> open_log() {
-    auto id_key = host_key(config_.state_dir, "host-id");
-    if (!id_key) return refuse(StartError::log, id_key.error().detail);
-    audit::LogConfig log;
-    log.state_dir = config_.state_dir + "/audit";
-    log.log_domain = config_.audit.log_domain;
-    log.tenant = config_.audit.tenant;
-    log.host_id = hex(view(hmac_sha256(*id_key, machine_id()))).substr(0, 32);
-    log.spool_bytes_max = config_.audit.spool_bytes_max;
-    log.block_when_spool_full = !config_.audit.allow_when_spool_full;
-    log.agent_ver = WARDEN_VERSION;
-    if (auto self = read_file("/proc/self/exe", size_t{1} << 30)) log.agent_build = hex(view(sha256(*self)));
-    log.agent_cfg = config_.digest;
-    log.start_reason = "started";
-    log.finds_data = [finder = std::make_shared<DataFinder>(pack_)](std::string_view value) { return (*finder)(value); };
-    auto recorder = Recorder::open(io_, metrics_, log);
+    const auto log = log_setup(config_, pack_);
+    if (!log) return std::unexpected(log.error());
+    auto recorder = Recorder::open(io_, metrics_, *log);
     if (!recorder) return refuse(StartError::log, recorder.error().detail);
     recorder_ = std::move(*recorder);
-    if (const auto& link = config_.audit.collector) {
-      audit::ShipConfig ship;
-      ship.url = link->url;
-      ship.cert = link->cert;
-      ship.key = link->key;
-      ship.ca = link->ca;
-      ship.state_dir = log.state_dir;
-      if (auto shipping = recorder_->ship(ship); !shipping)
+    if (const auto& link = config_.audit.collector)
+      if (auto shipping = recorder_->ship(ship_setup(*link, log->state_dir)); !shipping)
         return refuse(StartError::log, "audit.collector: " + shipping.error().detail);
-    }
     record_policy();
     return {};
   }
@@ -217,24 +197,10 @@ class Control final : public Supervisor {
     if (config_.workers == 0) config_.workers = std::max(1u, std::thread::hardware_concurrency());
     workers_ = std::make_unique<Workers>(io_, *desk_, Workers::Setup{config_.workers, *account, workers_cgroup_, 0, config_.state_dir,
                                    spool_files_wanted(config_.bodies_bytes_max, config_.spool_bodies_over_bytes)});
-    Start start;
-    for (const EndpointConfig& e : config_.intercept.endpoints)
-      start.endpoints.push_back({e.provider.empty() ? e.host : e.provider, e.host, e.dialect, {}, e.port, e.tls});
-    start.policy = policy_.message;
-    auto anchors = config_.provider_roots.empty() ? tls::system_anchors(authority_->roots_pem()) : private_anchors();
-    if (!anchors) return refuse(StartError::workers, "provider_roots: " + anchors.error().detail);
-    start.anchors_pem = std::move(*anchors);
-    auto redaction = host_key(config_.state_dir, "redaction");
-    auto credential = host_key(config_.state_dir, "credential");
-    if (!redaction || !credential)
-      return refuse(StartError::directory, (redaction ? credential : redaction).error().detail);
-    start.redaction_key = std::move(*redaction);
-    start.credential_key = std::move(*credential);
-    start.body_bytes_max = config_.body_bytes_max;
-    start.bodies_bytes_max = config_.bodies_bytes_max;
-    start.spool_bodies_over_bytes = config_.spool_bodies_over_bytes;
-    start.log_level = config_.log_level;
-    if (auto started = workers_->start(std::move(start)); !started)
+    auto start = worker_setup(config_, *authority_);
+    if (!start) return std::unexpected(start.error());
+    start->policy = policy_.message;
+    if (auto started = workers_->start(std::move(*start)); !started)
       return refuse(StartError::workers, started.error().detail);
     serve_namespaces();
     return {};
@@ -248,12 +214,6 @@ class Control final : public Supervisor {
     if (auto set = guard_->set_listener(kernel::own_netns_cookie(), workers_->port()); !set)
       log::warn("the listener is not registered yet: {}", set.error().detail);
     namespaces_->scan(kernel::cgroup2_root().value_or(""), guarded_);
-  }
-
-  Result<std::string, tls::ContextError> private_anchors() {
-    auto pem = read_file(config_.provider_roots);
-    if (!pem) return fail(tls::ContextError::no_anchors, pem.error().detail);
-    return tls::anchors_without(*pem, authority_->roots_pem());
   }
 
   Result<void, StartError> open_doors() {

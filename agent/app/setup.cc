@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/setup.h"
+
+#include "agent/app/data_finder.h"
+#include "agent/app/host_keys.h"
+#include "agent/base/digest.h"
+#include "agent/base/file.h"
+#include "tlsproxy/tls/context.h"
+
+namespace warden::app {
+namespace {
+
+Result<std::string, tls::ContextError> anchors(const AgentConfig& config, const tls::Authority& authority) {
+  if (config.provider_roots.empty()) return tls::system_anchors(authority.roots_pem());
+  auto pem = read_file(config.provider_roots);
+  if (!pem) return fail(tls::ContextError::no_anchors, pem.error().detail);
+  return tls::anchors_without(*pem, authority.roots_pem());
+}
+
+}  // namespace
+
+Result<audit::LogConfig, StartError> log_setup(const AgentConfig& config, const std::shared_ptr<const classify::Pack>& pack) {
+  auto id_key = host_key(config.state_dir, "host-id");
+  if (!id_key) return fail(StartError::log, id_key.error().detail);
+  audit::LogConfig log;
+  log.state_dir = config.state_dir + "/audit";
+  log.log_domain = config.audit.log_domain;
+  log.tenant = config.audit.tenant;
+  log.host_id = hex(view(hmac_sha256(*id_key, machine_id()))).substr(0, 32);
+  log.spool_bytes_max = config.audit.spool_bytes_max;
+  log.block_when_spool_full = !config.audit.allow_when_spool_full;
+  log.agent_ver = WARDEN_VERSION;
+  if (auto self = read_file("/proc/self/exe", size_t{1} << 30)) log.agent_build = hex(view(sha256(*self)));
+  log.agent_cfg = config.digest;
+  log.start_reason = "started";
+  log.finds_data = [finder = std::make_shared<DataFinder>(pack)](std::string_view value) { return (*finder)(value); };
+  return log;
+}
+
+audit::ShipConfig ship_setup(const CollectorLink& link, const std::string& log_folder) {
+  audit::ShipConfig ship;
+  ship.url = link.url;
+  ship.cert = link.cert;
+  ship.key = link.key;
+  ship.ca = link.ca;
+  ship.state_dir = log_folder;
+  return ship;
+}
+
+Result<Start, StartError> worker_setup(const AgentConfig& config, const tls::Authority& authority) {
+  Start start;
+  for (const EndpointConfig& e : config.intercept.endpoints)
+    start.endpoints.push_back({e.provider.empty() ? e.host : e.provider, e.host, e.dialect, {}, e.port, e.tls});
+  auto roots = anchors(config, authority);
+  if (!roots) return fail(StartError::workers, "provider_roots: " + roots.error().detail);
+  start.anchors_pem = std::move(*roots);
+  auto redaction = host_key(config.state_dir, "redaction");
+  auto credential = host_key(config.state_dir, "credential");
+  if (!redaction || !credential) return fail(StartError::directory, (redaction ? credential : redaction).error().detail);
+  start.redaction_key = std::move(*redaction);
+  start.credential_key = std::move(*credential);
+  start.body_bytes_max = config.body_bytes_max;
+  start.bodies_bytes_max = config.bodies_bytes_max;
+  start.spool_bodies_over_bytes = config.spool_bodies_over_bytes;
+  start.log_level = config.log_level;
+  return start;
+}
+
+}  // namespace warden::app
