@@ -246,8 +246,10 @@ Result<void, StoreError> Log::collect_lost() {
     const auto row = query->step();
     if (!row) return std::unexpected(row.error());
     if (!*row) return {};
+    std::string req(query->bytes(0));
+    if (config_.in_flight.contains(req)) continue;
     Draft outcome(Kind::outcome);
-    outcome.set(Field::req, std::string(query->bytes(0)));
+    outcome.set(Field::req, std::move(req));
     outcome.set(Field::out_end, std::string("lost"));
     startup_.push_back({0, std::move(outcome)});
   }

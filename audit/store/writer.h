@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/base/result.h"
@@ -41,6 +42,8 @@ struct LogConfig {
   uint64_t reserve_bytes = 16ull << 20;           // kept free on disk for outcomes and the gap record
   std::string agent_ver, agent_build, agent_cfg;  // stand in every record when not empty
   std::string start_reason;                       // of the `start` record, which the log itself writes first
+  // Exchanges of an earlier process of ours that go on in this one: what they lack is not lost.
+  std::unordered_set<std::string> in_flight;
   // Says that the classifier found something in a value an application chose: it then becomes a digest. Audit
   // thread.
   std::function<bool(std::string_view)> finds_data;

@@ -131,6 +131,20 @@ TEST_F(StoreTest, DecisionsLeftOpenAreLost) {
   EXPECT_EQ(lost, 1u);
 }
 
+TEST_F(StoreTest, WhatIsInFlightIsNotLostUntilItEndsOrAnotherRunKnowsNothingOfIt) {
+  const std::string ends = uuid7(), goes_on = uuid7();
+  open_log()->append({{1, decision(ends)}, {2, decision(goes_on)}});
+  config_.in_flight = {ends, goes_on};
+  open_log()->append({{3, outcome(ends)}});
+  open_log();
+  config_.in_flight = {};
+  open_log();
+  std::vector<std::string> outcomes;
+  for (const std::string& leaf : verified_leaves())
+    if (text_at(leaf, "kind") == "outcome") outcomes.push_back(text_at(leaf, "req") + ' ' + text_at(leaf, "out.end"));
+  EXPECT_EQ(outcomes, (std::vector{ends + " complete", goes_on + " lost"}));
+}
+
 TEST_F(StoreTest, ProofsTilesAndDisclosures) {
   auto log = open_log();
   for (int i = 0; i < 7; ++i) {
