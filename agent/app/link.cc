@@ -11,9 +11,14 @@ namespace {
 constexpr size_t kReadBytes = 64 * 1024;
 }
 
-std::shared_ptr<Link> Link::open(asio::io_context& io, int fd, Limits limits, Receive receive, Closed closed) {
+std::shared_ptr<Link> Link::open(asio::io_context& io, int fd, Limits limits, Receive receive, Closed closed,
+                                 std::string unread) {
   std::shared_ptr<Link> link(new Link(io, fd, limits, std::move(receive), std::move(closed)));
-  link->read();
+  if (unread.empty()) return link->read(), link;
+  link->in_used_ = unread.size();
+  link->in_ = std::move(unread);
+  // Not from within open(): whoever receives may want to send by what it returns.
+  asio::post(io, [link] { link->start(); });
   return link;
 }
 
@@ -32,13 +37,25 @@ void Link::close(const char* why) {
   asio::post(io_, [self = shared_from_this(), why] { self->closed_(why); });
 }
 
+void Link::start() {
+  if (!open_ || paused_) return;
+  if (!deliver()) return close("the peer broke the protocol");
+  if (open_) read();
+}
+
+int Link::release() {
+  boost::system::error_code ignored;
+  return socket_.release(ignored);
+}
+
 void Link::read() {
   if (in_.size() < in_used_ + kReadBytes) in_.resize(in_used_ + kReadBytes);
   socket_.async_read_some(asio::buffer(in_.data() + in_used_, in_.size() - in_used_),
                           [self = shared_from_this()](boost::system::error_code error, size_t size) {
-                            if (!self->open_) return;
+                            if (!self->open_ || error == asio::error::operation_aborted) return;
                             if (error) return self->close("the peer is gone");
                             self->in_used_ += size;
+                            if (self->paused_) return;
                             if (!self->deliver()) return self->close("the peer broke the protocol");
                             if (self->open_) self->read();
                           });
@@ -46,7 +63,7 @@ void Link::read() {
 
 bool Link::deliver() {
   size_t at = 0;
-  while (open_ && in_used_ - at >= kFrameHead) {
+  while (open_ && !paused_ && in_used_ - at >= kFrameHead) {
     uint32_t size = 0;
     std::memcpy(&size, in_.data() + at, sizeof size);
     if (size > limits_.frame_bytes_max) return false;

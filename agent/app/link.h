@@ -25,8 +25,9 @@ class Link : public std::enable_shared_from_this<Link> {
   using Receive = std::function<bool(MessageType, std::string_view payload)>;  // false: the peer broke the protocol
   using Closed = std::function<void(const char* why)>;
 
-  // Takes the descriptor over.
-  static std::shared_ptr<Link> open(boost::asio::io_context& io, int fd, Limits limits, Receive receive, Closed closed);
+  // Takes the descriptor over. `unread`: what an earlier link read from it and did not deliver.
+  static std::shared_ptr<Link> open(boost::asio::io_context& io, int fd, Limits limits, Receive receive, Closed closed,
+                                    std::string unread = {});
 
   template <class Message>
   void send(const Message& message) {
@@ -37,8 +38,17 @@ class Link : public std::enable_shared_from_this<Link> {
   void close(const char* why);
   [[nodiscard]] bool is_open() const { return open_; }
 
+  // To pass the descriptor on to another process of ours: delivers nothing from here on, and still sends.
+  void pause() { paused_ = true; }
+  [[nodiscard]] bool all_sent() const { return out_.empty() && !flush_pending_; }
+  // The descriptor of a paused link, which is of no use afterwards. What was read and not delivered is in unread() once the
+  // io_context has run what it had ready.
+  [[nodiscard]] int release();
+  [[nodiscard]] std::string_view unread() const { return std::string_view(in_).substr(0, in_used_); }
+
  private:
   Link(boost::asio::io_context& io, int fd, Limits limits, Receive receive, Closed closed);
+  void start();
   void read();
   void flush_later();
   void flush();
@@ -53,6 +63,7 @@ class Link : public std::enable_shared_from_this<Link> {
   size_t in_used_ = 0;
   bool flush_pending_ = false;
   bool open_ = true;
+  bool paused_ = false;
 };
 
 }  // namespace warden::app

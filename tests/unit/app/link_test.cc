@@ -59,5 +59,44 @@ TEST(Link, MessagesArriveWholeAndAWrongOneClosesOnce) {
   EXPECT_EQ(closed, 1);
 }
 
+TEST(Link, PassedOnItLosesAndRepeatsNothing) {
+  Pair pair;
+  boost::asio::io_context io;
+  std::vector<uint64_t> received;
+  const auto receive = [&](MessageType, std::string_view payload) {
+    Pong pong;
+    return unpack(payload, pong) && (received.push_back(pong.nonce), true);
+  };
+  const auto closed = [](const char* why) { ADD_FAILURE() << why; };
+  std::string frames;
+  for (uint64_t nonce = 1; nonce <= 3; ++nonce) pack(Pong{nonce}, frames);
+  const size_t part = frames.size() / 3 + 4;  // one frame and the beginning of the next
+
+  auto first = Link::open(io, pair.ends[0], {}, receive, closed);
+  ASSERT_EQ(::write(pair.ends[1], frames.data(), part), static_cast<ssize_t>(part));
+  io.poll();
+  EXPECT_EQ(received, (std::vector<uint64_t>{1}));
+  first->pause();
+  first->send(Ping{9});
+  EXPECT_FALSE(first->all_sent());
+  ASSERT_EQ(::write(pair.ends[1], frames.data() + part, 5), 5);
+  io.poll();
+  EXPECT_TRUE(first->all_sent());
+  const int fd = first->release();
+  io.poll();
+  EXPECT_EQ(received.size(), 1u);
+  EXPECT_EQ(first->unread(), frames.substr(frames.size() / 3, 9));
+
+  io.restart();  // it ran out of work
+  auto second = Link::open(io, fd, {}, receive, closed, std::string(first->unread()));
+  const size_t rest = part + 5;
+  ASSERT_EQ(::write(pair.ends[1], frames.data() + rest, frames.size() - rest), static_cast<ssize_t>(frames.size() - rest));
+  for (int i = 0; i < 10; ++i) io.poll();
+  EXPECT_EQ(received, (std::vector<uint64_t>{1, 2, 3}));
+  std::array<char, 64> sent{};
+  EXPECT_EQ(::read(pair.ends[1], sent.data(), sent.size()), static_cast<ssize_t>(kFrameHead + 8));
+  ::close(pair.ends[1]);
+}
+
 }  // namespace
 }  // namespace warden::app
