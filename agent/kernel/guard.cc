@@ -53,7 +53,7 @@ class PinnedGuard final : public Guard {
 
   bool open_ring();
   Result<void, GuardError> configure(const GuardConfig& config, uint64_t cgroup);
-  void forget_dead_listeners(std::chrono::milliseconds stale_after);
+  void forget_dead_listeners(const GuardConfig& config);
   Result<int, GuardError> attach(const Pins& pins, int cgroup_fd) {
     return programs_.attach(pins, cgroup_fd);
   }
@@ -108,11 +108,12 @@ Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint6
 
 // A dead agent's ports may be anybody's by now; a live one, being replaced, keeps serving until we set our
 // own.
-void PinnedGuard::forget_dead_listeners(std::chrono::milliseconds stale_after) {
+void PinnedGuard::forget_dead_listeners(const GuardConfig& config) {
   uint64_t beat = 0;
   bpf_map_lookup_elem(bpf_map__fd(programs_->maps.heartbeat), &kOnly, &beat);
   const int64_t age_ns = monotonic_ns() - static_cast<int64_t>(beat);
-  if (beat != 0 && age_ns <= std::chrono::nanoseconds(stale_after).count()) return;
+  const bool alive = beat != 0 && age_ns <= std::chrono::nanoseconds(config.stale_after).count();
+  if (alive && !config.forget_listeners) return;
   const int map = bpf_map__fd(programs_->maps.listeners);
   for (const uint64_t key : keys_of<uint64_t>(map)) bpf_map_delete_elem(map, &key);
 }
@@ -289,7 +290,7 @@ Result<std::unique_ptr<Guard>, GuardError> Guard::open(const GuardConfig& config
   auto guard = std::make_unique<PinnedGuard>(std::move(*programs), maps_kept);
   if (!guard->open_ring()) return map_failed("cannot map the event ring");
   // Configured before anything runs, so no program ever sees an empty configuration.
-  guard->forget_dead_listeners(config.stale_after);
+  guard->forget_dead_listeners(config);
   if (auto configured = guard->configure(config, *id); !configured)
     return std::unexpected(configured.error());
   if (const auto attached = guard->attach(pins, cgroup.get()); !attached) {

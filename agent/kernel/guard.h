@@ -30,6 +30,7 @@ struct GuardConfig {
   bool refuse_special_sockets = false;  // intercept.raw_sockets: refuse
   bool pass_unreadable = false;  // intercept.unreadable_hello: record
   std::chrono::milliseconds stale_after{1500};
+  bool forget_listeners = false;  // those of the pins lead nowhere, however fresh the heartbeat is
 };
 
 // What the connect hook saw, before anything could change it.
