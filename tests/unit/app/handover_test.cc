@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/handover.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace warden::app {
+namespace {
+
+Handover sample() {
+  Handover handover;
+  handover.contract = "2 abc";
+  handover.next_worker = 7;
+  handover.next_flow = 1 << 20;
+  handover.port = 40123;
+  handover.workers = {{5, 4711, 9, 10, std::string("\x05\0\0", 3), 0}, {6, -1, 11, 12, {}, 123456789}};
+  handover.flows = {{99, 5, *Endpoint::parse("203.0.113.7", 443), 4, "identity", {"req-1", "req-2"}}};
+  handover.namespaces = {4, 8};
+  return handover;
+}
+
+TEST(Handover, ComesBackAsItWasStored) {
+  const auto file = store(sample());
+  ASSERT_TRUE(file);
+  const auto read = load(file->get(), "2 abc");
+  ASSERT_TRUE(read) << read.error().detail;
+  EXPECT_EQ(read->next_worker, 7u);
+  EXPECT_EQ(read->next_flow, 1u << 20);
+  EXPECT_EQ(read->port, 40123);
+  ASSERT_EQ(read->workers.size(), 2u);
+  EXPECT_EQ(read->workers[0].pid, 4711);
+  EXPECT_EQ(read->workers[0].passage, 10);
+  EXPECT_EQ(read->workers[0].unread, std::string("\x05\0\0", 3));
+  EXPECT_EQ(read->workers[1].drain_until_ns, 123456789);
+  ASSERT_EQ(read->flows.size(), 1u);
+  EXPECT_EQ(read->flows[0].original.to_string(), "203.0.113.7:443");
+  EXPECT_EQ(read->flows[0].exchanges, (std::vector<std::string>{"req-1", "req-2"}));
+  EXPECT_EQ(read->namespaces, (std::vector<uint64_t>{4, 8}));
+}
+
+TEST(Handover, ATruncatedOneIsAnErrorAtEveryLength) {
+  const auto file = store(sample());
+  ASSERT_TRUE(file);
+  struct stat status {};
+  ASSERT_EQ(::fstat(file->get(), &status), 0);
+  for (off_t size = status.st_size - 1; size >= 0; --size) {
+    ASSERT_EQ(::ftruncate(file->get(), size), 0);
+    EXPECT_FALSE(load(file->get(), "2 abc")) << size;
+  }
+}
+
+TEST(Handover, AnotherContractIsToldFromATruncatedOne) {
+  const auto file = store(sample());
+  ASSERT_TRUE(file);
+  EXPECT_EQ(load(file->get(), "3 abc").error().code, HandoverError::other_contract);
+  EXPECT_EQ(load(-1, "2 abc").error().code, HandoverError::unreadable);
+}
+
+}  // namespace
+}  // namespace warden::app
