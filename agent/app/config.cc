@@ -157,6 +157,7 @@ void read_agent(Document& document, Section& root, AgentConfig& config) {
   root.name("worker_user", config.worker_user);
   root.one_of("log_level", config.log_level, {"debug", "info", "warn", "error"});
   root.duration("drain_timeout", config.drain_timeout);
+  root.duration("upgrade_drain", config.upgrade_drain);
   read_intercept(document, root.section("intercept"), config.intercept);
   Section trust = root.section("trust");
   config.trust.ca_dir = config.state_dir + "/authority";

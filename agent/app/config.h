@@ -62,6 +62,7 @@ struct AgentConfig {
   std::string worker_user = "egresswarden-proxy";
   std::string log_level = "info";
   std::chrono::milliseconds drain_timeout{30000};
+  std::chrono::milliseconds upgrade_drain{3'600'000};
   InterceptConfig intercept;
   struct {
     std::string ca_dir;  // default: <state_dir>/authority

@@ -2,6 +2,7 @@
 #include "agent/app/desk.h"
 
 #include "agent/attribution/socket_owner.h"
+#include "agent/base/check.h"
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/pipeline/joints.h"
@@ -60,6 +61,19 @@ void find_owner(kernel::Event& event) {
     auto owners = attribution::owners_of_sockets({socket.inode}, kDescriptorsMax);
     if (!owners.empty()) event.flow.process = std::move(owners.begin()->second);
   }
+}
+
+GrantedFlow granted_to(uint64_t worker, const Endpoint& original, uint64_t netns, attribution::Identity identity) {
+  GrantedFlow granted;
+  granted.worker = worker;
+  granted.original = original;
+  granted.netns = netns;
+  granted.identity = std::move(identity);
+  auto facts = std::make_shared<audit::Draft>();
+  pipeline::identity_fields(granted.identity, *facts);
+  destination_fields(original, *facts);
+  granted.facts = std::move(facts);
+  return granted;
 }
 
 int64_t second_now() { return boot_us() / 1'000'000; }
@@ -133,15 +147,7 @@ void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(Flow
   identify(worker, *flow,
            [this, worker, netns, number = query.query, original = flow->original, host = flow->host, told = flow->told,
              reply = std::move(reply)](attribution::Identity identity) {
-             GrantedFlow granted;
-             granted.worker = worker;
-             granted.original = original;
-             granted.netns = netns;
-             granted.identity = std::move(identity);
-             auto facts = std::make_shared<audit::Draft>();
-             pipeline::identity_fields(granted.identity, *facts);
-             destination_fields(original, *facts);
-             granted.facts = std::move(facts);
+             GrantedFlow granted = granted_to(worker, original, netns, std::move(identity));
              FlowReply answer{number, true, 0, original, host, attribution::serialise(granted.identity), told, netns};
              answer.flow = flows_.grant(std::move(granted));
              reply(std::move(answer));
@@ -167,11 +173,25 @@ void Desk::catch_up() {
     if (digests && (!at->resolved.pod_awaited || now >= at->pod_until)) finished.splice(finished.end(), waiting_, at);
     at = next;
   }
+  finish(std::move(finished));
+  note_suppressed(second_now());
+}
+
+void Desk::wait_no_longer() {
+  resolver_.collect_hashes();
+  finish(std::exchange(waiting_, {}));
+  note_suppressed(second_now() + 1);
+}
+
+void Desk::finish(std::list<Waiting> finished) {
   for (Waiting& one : finished) {
     one.resolved.take_digests();  // "hash_pending" when it took too long
     one.done(std::move(one.resolved.identity));
   }
-  const uint64_t over = flow_rate_.take_over(second_now());
+}
+
+void Desk::note_suppressed(int64_t second) {
+  const uint64_t over = flow_rate_.take_over(second);
   if (over == 0) return;
   metrics_.count("flow_records_suppressed_total", over);
   audit::Draft gap(audit::Kind::gap);
@@ -186,6 +206,26 @@ void Desk::catch_up() {
 void Desk::worker_gone(uint64_t worker) {
   flows_.end_all_of(worker);
   waiting_.remove_if([worker](const Waiting& one) { return one.worker == worker; });
+}
+
+void Desk::hand_over(Handover& handover) const {
+  handover.next_flow = flows_.next();
+  for (const auto& [number, flow] : flows_.all()) {
+    const auto& open = flow->exchanges.all();
+    handover.flows.push_back({number, flow->worker, flow->original, flow->netns, attribution::serialise(flow->identity),
+                              {open.begin(), open.end()}});
+  }
+}
+
+void Desk::take_over(const Handover& handover) {
+  flows_.go_on_from(handover.next_flow);
+  for (const HeldFlow& held : handover.flows) {
+    auto identity = attribution::parse(held.identity);
+    WARDEN_CHECK(identity);  // our own words
+    GrantedFlow flow = granted_to(held.worker, held.original, held.netns, std::move(*identity));
+    for (const std::string& req : held.exchanges) flow.exchanges.begin(req);
+    flows_.restore(held.number, std::move(flow));
+  }
 }
 
 LeafReply Desk::leaf(const LeafQuery& query) {

@@ -10,6 +10,7 @@
 
 #include "agent/app/flow_rate.h"
 #include "agent/app/flows.h"
+#include "agent/app/handover.h"
 #include "agent/app/metrics.h"
 #include "agent/app/namespaces.h"
 #include "agent/app/observations.h"
@@ -49,6 +50,10 @@ class Desk final : public WorkerDesk {
   void drain_kernel_events();
   // What waited: for digests or pods that are there or overdue, and for a second to be over. Every beat, and when there is news.
   void catch_up();
+  // Answers now what would have waited, because this program is about to be replaced.
+  void wait_no_longer();
+  void hand_over(Handover& handover) const;
+  void take_over(const Handover& handover);
   // A connection that the kernel refused or let through, or a socket that somebody made: recorded, up to a rate; the rest is
   // counted.
   void record_connect(const kernel::Event& event, const char* capture);
@@ -68,6 +73,8 @@ class Desk final : public WorkerDesk {
   void identify(uint64_t worker, const kernel::Flow& flow, Identified done);
   // Whether the accepted connection is the one that was redirected.
   [[nodiscard]] bool is_whose(const kernel::Flow& flow, const FlowQuery& query) const;
+  void finish(std::list<Waiting> finished);
+  void note_suppressed(int64_t second);
   // A connection that was not redirected and turned out to be an LLM's.
   void trip(kernel::Event event);
 

@@ -30,6 +30,7 @@ class OpenExchanges {
   }
   // False: never begun here, or ended before.
   bool end(const std::string& req) { return std::erase(open_, req) > 0; }
+  [[nodiscard]] const std::deque<std::string>& all() const { return open_; }
 
  private:
   static constexpr size_t kOpenMax = 16;
@@ -52,6 +53,11 @@ class Flows {
     flows_.emplace(number, std::make_shared<GrantedFlow>(std::move(flow)));
     return number;
   }
+  // One that an earlier program granted; numbers from `next` on are free.
+  void restore(uint64_t number, GrantedFlow flow) { flows_.emplace(number, std::make_shared<GrantedFlow>(std::move(flow))); }
+  void go_on_from(uint64_t next) { next_ = next; }
+  [[nodiscard]] uint64_t next() const { return next_; }
+  [[nodiscard]] const std::unordered_map<uint64_t, std::shared_ptr<GrantedFlow>>& all() const { return flows_; }
   // nullptr: there is no such flow, or it is another worker's.
   [[nodiscard]] std::shared_ptr<GrantedFlow> find(uint64_t number, uint64_t worker) const {
     const auto found = flows_.find(number);

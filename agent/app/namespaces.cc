@@ -159,6 +159,17 @@ void Namespaces::close() {
   for (const auto& [cookie, served] : served_) (void)guard_.set_listener(cookie, 0);
 }
 
+std::vector<uint64_t> Namespaces::served() const {
+  std::vector<uint64_t> cookies;
+  for (const auto& [cookie, served] : served_) cookies.push_back(cookie);
+  return cookies;
+}
+
+void Namespaces::forget(const std::vector<uint64_t>& before) {
+  for (const uint64_t cookie : before)
+    if (!served_.contains(cookie)) (void)guard_.set_listener(cookie, 0);
+}
+
 int Namespaces::diag(uint64_t cookie) const {
   const auto found = served_.find(cookie);
   return found == served_.end() ? -1 : found->second.diag.get();

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/app/metrics.h"
 #include "agent/app/port_hold.h"
@@ -43,6 +44,10 @@ class Namespaces {
   void close();
   // Gives up namespaces without processes. Every few seconds.
   void sweep();
+  [[nodiscard]] std::vector<uint64_t> served() const;
+  // The kernel still sends the connections of `before` to listeners of earlier workers, which will close them: those that are
+  // not served by now are refused.
+  void forget(const std::vector<uint64_t>& before);
   // A TCP socket in the namespace, without address; none when it is not served or the kernel has none to give.
   [[nodiscard]] Fd socket(uint64_t cookie, bool v6) const;
 

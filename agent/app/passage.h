@@ -43,6 +43,9 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
 
   // False: too many wait already, or the worker is gone.
   bool send(const ParcelHead& head, std::array<Fd, kParcelDescriptorsMax> descriptors);
+  [[nodiscard]] bool all_sent() const { return waiting_.empty() && !broken_; }
+  // The descriptor, for another process of ours; this outbox is of no use afterwards.
+  [[nodiscard]] int release() { return socket_.release(); }
 
  private:
   Outbox(boost::asio::io_context& io, int socket) : socket_(io, socket) {}

@@ -24,7 +24,7 @@ class Recorder {
   using Reply = std::function<void(RecordFault)>;
   void decide(audit::Draft draft, Reply reply);
   void note(audit::Draft draft);
-  [[nodiscard]] audit::LogStatus status() const { return writer_->status(); }
+  [[nodiscard]] audit::LogStatus status() const { return writer_ == nullptr ? audit::LogStatus{} : writer_->status(); }
   [[nodiscard]] uint64_t recorded() const { return recorded_; }
   // Begins to send the log to the collector.
   Result<void, audit::ShipError> ship(const audit::ShipConfig& config);

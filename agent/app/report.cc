@@ -52,6 +52,7 @@ json::object status(const Report& report) {
           {"workers",
            {{"configured", report.config.workers},
             {"ready", report.workers.ready()},
+            {"adopted", report.workers.adopted()},
             {"restarts", report.workers.restarts()}}},
           {"guard",
            {{"cgroup", report.guarded},

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/setup.h"
 
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <vector>
+
 #include "agent/app/data_finder.h"
 #include "agent/app/host_keys.h"
 #include "agent/base/digest.h"
@@ -18,6 +23,25 @@ Result<std::string, tls::ContextError> anchors(const AgentConfig& config, const 
 }
 
 }  // namespace
+
+Result<void, StartError> make_directories(const AgentConfig& config) {
+  for (const auto& [path, mode] : {std::pair{config.state_dir, 0700}, std::pair{config.run_dir, 0755}}) {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error || ::chmod(path.c_str(), static_cast<mode_t>(mode)) != 0)
+      return fail(StartError::directory, path + ": cannot be made: " + error.message());
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const provider::Catalogue>, StartError> catalogue_setup(const AgentConfig& config) {
+  std::vector<provider::Service> own;
+  for (const EndpointConfig& e : config.intercept.endpoints)
+    own.push_back({e.provider.empty() ? e.host : e.provider, e.host, e.port, e.tls, e.dialect, {}, false, {}});
+  auto catalogue = provider::Catalogue::load(own);
+  if (!catalogue) return fail(StartError::authority, "catalogue: " + catalogue.error().detail);
+  return std::move(*catalogue);
+}
 
 Result<audit::LogConfig, StartError> log_setup(const AgentConfig& config, const std::shared_ptr<const classify::Pack>& pack) {
   auto id_key = host_key(config.state_dir, "host-id");

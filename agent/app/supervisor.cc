@@ -2,7 +2,6 @@
 #include "agent/app/supervisor.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -10,12 +9,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 #include <chrono>
-#include <csignal>
-#include <filesystem>
+#include <cstdlib>
 #include <thread>
 
 #include "agent/app/admin.h"
@@ -27,15 +24,16 @@
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
 #include "agent/app/setup.h"
+#include "agent/app/signals.h"
 #include "agent/app/spool_files.h"
 #include "agent/app/strays.h"
 #include "agent/base/clock.h"
 #include "agent/base/digest.h"
 #include "agent/base/file.h"
 #include "agent/base/log.h"
+#include "agent/kernel/pulse.h"
 #include "agent/trust/store.h"
 #include "audit/record/schema.h"
-#include "tlsproxy/provider/catalogue.h"
 
 namespace warden::app {
 namespace asio = boost::asio;
@@ -57,11 +55,14 @@ std::unexpected<Error<StartError>> refuse(StartError code, std::string detail) {
 
 class Control final : public Supervisor {
  public:
-  explicit Control(AgentConfig config) : config_(std::move(config)) {}
+  Control(AgentConfig config, Program program, std::optional<Inheritance> inheritance)
+      : config_(std::move(config)), upgrade_(io_, std::move(program)), inheritance_(std::move(inheritance)) {}
 
   Result<void, StartError> begin() {
     if (::geteuid() != 0) return refuse(StartError::privileges, "the supervisor must run as root: start it by systemd or sudo");
-    if (auto made = make_directories(); !made) return made;
+    take_over();
+    if (auto made = make_directories(config_); !made) return made;
+    if (!handover_) ::unlink(ready_path().c_str());
     if (auto made = open_policy(); !made) return made;
     if (auto made = open_authority(); !made) return made;
     if (auto made = open_log(); !made) return made;
@@ -72,7 +73,7 @@ class Control final : public Supervisor {
   }
 
   int run() override {
-    watch_signals();
+    signals_.watch();
     watch_kernel();
     beat();
     every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { recorder_->note(heartbeat(report())); });
@@ -85,15 +86,13 @@ class Control final : public Supervisor {
   }
 
  private:
-  Result<void, StartError> make_directories() {
-    for (const auto& [path, mode] : {std::pair{config_.state_dir, 0700}, std::pair{config_.run_dir, 0755}}) {
-      std::error_code error;
-      std::filesystem::create_directories(path, error);
-      if (error || ::chmod(path.c_str(), static_cast<mode_t>(mode)) != 0)
-        return refuse(StartError::directory, path + ": cannot be made: " + error.message());
-    }
-    ::unlink(ready_path().c_str());
-    return {};
+  // The workers of the program before this one serve on while this one starts.
+  void take_over() {
+    if (!inheritance_) return;
+    auto read = inheritance_->read();
+    if (!read) return log::error("running streams are cut: {}", read.error().detail);
+    pulse_ = std::make_unique<kernel::Pulse>(config_.bpffs_dir);
+    handover_ = std::move(*read);
   }
 
   Result<void, StartError> open_policy() {
@@ -107,11 +106,8 @@ class Control final : public Supervisor {
   }
 
   Result<void, StartError> open_authority() {
-    std::vector<provider::Service> own;
-    for (const EndpointConfig& e : config_.intercept.endpoints)
-      own.push_back({e.provider.empty() ? e.host : e.provider, e.host, e.port, e.tls, e.dialect, {}, false, {}});
-    auto catalogue = provider::Catalogue::load(own);
-    if (!catalogue) return refuse(StartError::authority, "catalogue: " + catalogue.error().detail);
+    auto catalogue = catalogue_setup(config_);
+    if (!catalogue) return std::unexpected(catalogue.error());
     catalogue_ = std::move(*catalogue);
     std::vector<std::string> names;
     for (const provider::Service& service : catalogue_->services())
@@ -126,8 +122,10 @@ class Control final : public Supervisor {
   }
 
   Result<void, StartError> open_log() {
-    const auto log = log_setup(config_, pack_);
+    auto log = log_setup(config_, pack_);
     if (!log) return std::unexpected(log.error());
+    if (inheritance_) log->start_reason = "upgraded";
+    if (handover_) log->in_flight = in_flight(*handover_);
     auto recorder = Recorder::open(io_, metrics_, *log);
     if (!recorder) return refuse(StartError::log, recorder.error().detail);
     recorder_ = std::move(*recorder);
@@ -147,9 +145,12 @@ class Control final : public Supervisor {
     if (!workers) return refuse(StartError::workers, workers.error().detail);
     workers_cgroup_ = std::move(*workers);
     const uint64_t exempt = kernel::cgroup_id(workers_cgroup_).value_or(0);
-    auto opened = kernel::Guard::open(guard_config(config_, guarded_, exempt));
+    kernel::GuardConfig guard = guard_config(config_, guarded_, exempt);
+    guard.forget_listeners = inheritance_ && !handover_;
+    auto opened = kernel::Guard::open(guard);
     if (!opened) return refuse(StartError::kernel, opened.error().detail);
     guard_ = std::move(*opened);
+    if (inheritance_) inheritance_->drop();  // not before: as long as those workers live, nobody else gets their port
     if (guard_->took_over()) log::info("took over the pins of an earlier agent in {}", config_.bpffs_dir);
     attribution::Resolver::Setup setup;
     for (const auto& [login, person] : config_.identity.persons) setup.persons[login] = {person.id, person.groups};
@@ -187,7 +188,8 @@ class Control final : public Supervisor {
       if (auto added = guard_->add_destination(endpoint, host, kernel::Guard::Lifetime::ageing); !added)
         log::error("{} ({}) is not guarded: {}", host, endpoint.to_string(), added.error().detail);
     });
-    destinations_->resolve_now(kFirstResolvePatience);
+    // What the program before this one resolved is pinned.
+    handover_ ? destinations_->resolve_in_background() : destinations_->resolve_now(kFirstResolvePatience);
     return {};
   }
 
@@ -200,6 +202,7 @@ class Control final : public Supervisor {
     auto start = worker_setup(config_, *authority_);
     if (!start) return std::unexpected(start.error());
     start->policy = policy_.message;
+    if (handover_) workers_->adopt(*handover_), desk_->take_over(*handover_);
     if (auto started = workers_->start(std::move(*start)); !started)
       return refuse(StartError::workers, started.error().detail);
     serve_namespaces();
@@ -214,6 +217,7 @@ class Control final : public Supervisor {
     if (auto set = guard_->set_listener(kernel::own_netns_cookie(), workers_->port()); !set)
       log::warn("the listener is not registered yet: {}", set.error().detail);
     namespaces_->scan(kernel::cgroup2_root().value_or(""), guarded_);
+    if (handover_) namespaces_->forget(handover_->namespaces);
   }
 
   Result<void, StartError> open_doors() {
@@ -226,17 +230,9 @@ class Control final : public Supervisor {
     return {};
   }
 
-  void watch_signals() {
-    if (!watching_signals_)
-      for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) signals_.add(signal);
-    watching_signals_ = true;
-    signals_.async_wait([this](boost::system::error_code error, int signal) {
-      if (error) return;
-      if (signal == SIGHUP) reload();
-      if (signal == SIGCHLD) workers_->reap();
-      if (signal == SIGTERM || signal == SIGINT) begin_stop();
-      watch_signals();
-    });
+  Signals::Handlers handlers() {
+    return {[this] { reload(); }, [this] { begin_stop(); }, [this] { begin_upgrade(); },
+            [this](pid_t child, int status) { workers_->ended(child), upgrade_.ended(child, status); }};
   }
 
   void watch_kernel() {
@@ -254,9 +250,11 @@ class Control final : public Supervisor {
     namespaces_->catch_up();
     desk_->catch_up();
     strays_->look_for_packet_sockets();
-    if (!stopping_ && workers_->all_alive(kAliveWithin)) {
+    const bool ours = workers_->all_alive(kAliveWithin);
+    if (!stopping_ && (ours || (!ready_ && workers_->adopted_alive(kAliveWithin)))) {
       guard_->beat();
-      if (!ready_) become_ready();
+      pulse_.reset();
+      if (ours && !ready_) become_ready();
       ::sd_notify(0, "WATCHDOG=1");
     }
     beat_timer_.expires_after(kPingEvery);
@@ -274,6 +272,35 @@ class Control final : public Supervisor {
     if (auto written = write_file(ready_path(), std::to_string(::getpid()) + "\n", 0644); !written)
       log::error("{}", written.error().detail);
     ::sd_notify(0, "READY=1");
+    if (handover_) log::info("upgraded; {} earlier workers finish what runs", workers_->adopted());
+    workers_->retire(config_.upgrade_drain);
+    if (upgrade_wanted_) begin_upgrade();
+  }
+
+  void begin_upgrade() {
+    upgrade_wanted_ = !ready_;  // half started, this program has nothing to hand over yet
+    if (stopping_ || !ready_) return;
+    upgrade_.try_out([this](const std::string& refusal) {
+      if (stopping_) return;
+      if (refusal.empty()) return become_the_next();
+      log::error("not upgraded, this program goes on: {}", refusal);
+      recorder_->note(record_of_refused_upgrade());
+    });
+  }
+
+  void become_the_next() {
+    log::info("becoming the program that stands at this one's path");
+    signals_.leave_to_next();
+    pulse_ = std::make_unique<kernel::Pulse>(config_.bpffs_dir);
+    for (asio::steady_timer* timer : {&beat_timer_, &heartbeat_timer_, &resolve_timer_, &sweep_timer_}) timer->cancel();
+    boost::system::error_code ignored;
+    ring_.close(ignored);
+    destinations_.reset();
+    admin_.reset();
+    const auto left = prepare_succession(io_, *desk_, *recorder_, *workers_, *namespaces_);
+    if (left) upgrade_.become(*left);
+    log::error("no upgrade, and no way back: {}", left ? "neither program can be run" : left.error().detail);
+    std::_Exit(1);
   }
 
   void every(asio::steady_timer& timer, seconds period, const std::function<void()>& act) {
@@ -358,17 +385,22 @@ class Control final : public Supervisor {
   std::unique_ptr<Namespaces> namespaces_;
   std::unique_ptr<Admin> admin_;
   std::string guarded_, workers_cgroup_;
-  asio::signal_set signals_{io_};
+  Signals signals_{io_, handlers()};
   asio::posix::stream_descriptor ring_{io_};
   asio::steady_timer beat_timer_{io_}, heartbeat_timer_{io_}, resolve_timer_{io_}, sweep_timer_{io_}, stop_timer_{io_};
   std::chrono::steady_clock::time_point stop_deadline_;
-  bool ready_ = false, stopping_ = false, watching_signals_ = false;
+  bool ready_ = false, stopping_ = false, upgrade_wanted_ = false;
+  Upgrade upgrade_;
+  std::optional<Inheritance> inheritance_;
+  std::optional<Handover> handover_;
+  std::unique_ptr<kernel::Pulse> pulse_;  // while one program becomes the next
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Supervisor>, StartError> Supervisor::start(AgentConfig config) {
-  auto control = std::make_unique<Control>(std::move(config));
+Result<std::unique_ptr<Supervisor>, StartError> Supervisor::start(AgentConfig config, Program program,
+                                                                  std::optional<Inheritance> inheritance) {
+  auto control = std::make_unique<Control>(std::move(config), std::move(program), std::move(inheritance));
   if (auto begun = control->begin(); !begun) return std::unexpected(begun.error());
   return control;
 }

@@ -4,9 +4,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/app/config.h"
+#include "agent/app/succession.h"
+#include "agent/app/upgrade.h"
 #include "agent/base/result.h"
 
 namespace warden::app {
@@ -15,10 +18,11 @@ enum class StartError { privileges, directory, policy, authority, log, kernel, w
 
 class Supervisor {
  public:
-  // Everything that can be refused is refused here, with the remedy.
-  static Result<std::unique_ptr<Supervisor>, StartError> start(AgentConfig config);
+  // Everything that can be refused is refused here, with the remedy. `inheritance`: of the program that this process was before.
+  static Result<std::unique_ptr<Supervisor>, StartError> start(AgentConfig config, Program program,
+                                                               std::optional<Inheritance> inheritance);
   virtual ~Supervisor() = default;
-  // Until SIGTERM or SIGINT, then drains. Returns the exit status.
+  // Until SIGTERM or SIGINT, then drains; or until SIGUSR2, then becomes the program at its path. Returns the exit status.
   virtual int run() = 0;
 };
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/workers.h"
 
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 
 #include "agent/app/spool_files.h"
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 
 namespace warden::app {
@@ -17,6 +17,7 @@ namespace {
 constexpr auto kRespawnPause = std::chrono::milliseconds(200);
 constexpr auto kRespawnPauseMax = std::chrono::milliseconds(5000);
 constexpr auto kLivedLongEnough = std::chrono::seconds(60);
+constexpr auto kRetireAfter = std::chrono::seconds(2);  // what was on its way to them has been accepted by then
 constexpr size_t kPingsRemembered = 64;
 
 }  // namespace
@@ -42,13 +43,77 @@ Result<void, SpawnError> Workers::spawn() {
   one.pid = spawned->pid;
   one.outbox = Outbox::open(io_, std::move(spawned->passage));
   one.started = Clock::now();
-  one.link = Link::open(
-      io_, spawned->link.release(), {},
-      [this, number](MessageType type, std::string_view payload) { return receive(number, type, payload); },
-      [this, number](const char* why) { gone(number, why); });
+  one.link = connect(number, spawned->link.release(), {});
   one.link->send(start_);
   if (started_) started_(number);
   return {};
+}
+
+std::shared_ptr<Link> Workers::connect(uint64_t number, int fd, std::string unread) {
+  return Link::open(
+      io_, fd, {}, [this, number](MessageType type, std::string_view payload) { return receive(number, type, payload); },
+      [this, number](const char* why) { gone(number, why); }, std::move(unread));
+}
+
+void Workers::adopt(const Handover& handover) {
+  next_worker_ = handover.next_worker;
+  // As long as they listen nobody else can have the port; should they end early, the kernel still sends connections there.
+  if (!adopted_port_hold_.take(handover.port, true) && !adopted_port_hold_.take(handover.port, false))
+    log::warn("port {} of the earlier workers cannot be kept: {}", handover.port, std::strerror(errno));
+  for (const HeldWorker& held : handover.workers) {
+    One& one = workers_[held.number];
+    one.pid = held.pid;
+    one.outbox = Outbox::open(io_, Fd(held.passage));
+    one.ready = one.adopted = true;
+    one.drain_until_ns = held.drain_until_ns;
+    one.started = one.answered_ping = Clock::now();
+    one.link = connect(held.number, held.link, held.unread);
+  }
+}
+
+void Workers::retire(std::chrono::milliseconds deadline) {
+  retire_timer_.expires_after(kRetireAfter);
+  retire_timer_.async_wait([this, deadline](boost::system::error_code error) {
+    if (!error) retire_now(deadline);
+  });
+}
+
+void Workers::retire_now(std::chrono::milliseconds deadline) {
+  const auto capped = static_cast<uint32_t>(std::min<int64_t>(deadline.count(), UINT32_MAX));
+  for (auto& [number, one] : workers_) {
+    if (!one.adopted || one.drain_until_ns != 0) continue;
+    one.drain_until_ns = monotonic_ns() + int64_t{capped} * 1'000'000;
+    one.link->send(Drain{capped});
+  }
+}
+
+void Workers::pause() {
+  draining_ = true;
+  retire_timer_.cancel();
+  for (auto& [number, one] : workers_) one.link->pause();
+}
+
+bool Workers::all_sent() const {
+  return std::ranges::all_of(workers_, [](const auto& entry) {
+    return !entry.second.link->is_open() || (entry.second.link->all_sent() && entry.second.outbox->all_sent());
+  });
+}
+
+void Workers::hand_over(Handover& handover) {
+  handover.next_worker = next_worker_;
+  handover.port = setup_.port;
+  std::vector<std::shared_ptr<Link>> links;
+  for (auto& [number, one] : workers_) {
+    if (!one.link->is_open() || !one.link->all_sent() || !one.outbox->all_sent()) {
+      log::warn("worker {} is not handed over: it does not take what it is sent", number);
+      if (one.pid > 0) ::kill(one.pid, SIGKILL);
+      continue;
+    }
+    links.push_back(one.link);
+    handover.workers.push_back({number, one.pid, one.link->release(), one.outbox->release(), {}, one.drain_until_ns});
+  }
+  io_.poll();  // what was read already
+  for (size_t i = 0; i < links.size(); ++i) handover.workers[i].unread = links[i]->unread();
 }
 
 bool Workers::receive(uint64_t number, MessageType type, std::string_view payload) {
@@ -96,6 +161,11 @@ void Workers::gone(uint64_t number, const char* why) {
   // It may be alive and only misbehaving; what broke the protocol once is not asked again. A pid that was not reaped is its own.
   if (node.mapped().pid > 0) ::kill(node.mapped().pid, SIGKILL);
   desk_.worker_gone(number);
+  if (node.mapped().adopted) {
+    log::info("worker {} of the program before this one ended", number);
+    if (adopted() == 0) adopted_port_hold_ = {};
+    return;
+  }
   if (draining_) return;
   log::warn("worker {} ended: {}; starting another", number, why);
   ++restarts_;
@@ -126,19 +196,14 @@ void Workers::send(uint64_t worker, const ParcelHead& head, std::array<Fd, kParc
 
 std::vector<uint64_t> Workers::numbers() const {
   std::vector<uint64_t> all;
-  for (const auto& [number, one] : workers_) all.push_back(number);
+  for (const auto& [number, one] : workers_)
+    if (!one.adopted) all.push_back(number);
   return all;
 }
 
-void Workers::reap() {
-  for (;;) {
-    int status = 0;
-    const pid_t pid = ::waitpid(-1, &status, WNOHANG);
-    if (pid <= 0) return;
-    log::debug("child {} ended with status {}", pid, status);
-    for (auto& [number, one] : workers_)
-      if (one.pid == pid) one.pid = -1;
-  }
+void Workers::ended(pid_t child) {
+  for (auto& [number, one] : workers_)
+    if (one.pid == child) one.pid = -1;
 }
 
 void Workers::ping() {
@@ -149,18 +214,30 @@ void Workers::ping() {
     if (one.ready) one.link->send(ping);
 }
 
+bool Workers::answered(const One& one, std::chrono::milliseconds within) {
+  return one.ready && one.link->is_open() && one.answered_ping >= Clock::now() - within;
+}
+
 bool Workers::all_alive(std::chrono::milliseconds within) const {
-  const auto oldest = Clock::now() - within;
   size_t alive = 0;
   for (const auto& [number, one] : workers_)
-    if (one.ready && one.link->is_open() && one.answered_ping >= oldest) ++alive;
+    if (!one.adopted && answered(one, within)) ++alive;
   return alive == setup_.count;
 }
 
+bool Workers::adopted_alive(std::chrono::milliseconds within) const {
+  return adopted() > 0 && std::ranges::all_of(workers_, [&](const auto& entry) {
+           return !entry.second.adopted || answered(entry.second, within);
+         });
+}
+
 size_t Workers::ready() const {
-  size_t count = 0;
-  for (const auto& [number, one] : workers_) count += one.ready ? 1 : 0;
-  return count;
+  return static_cast<size_t>(
+      std::ranges::count_if(workers_, [](const auto& entry) { return entry.second.ready && !entry.second.adopted; }));
+}
+
+size_t Workers::adopted() const {
+  return static_cast<size_t>(std::ranges::count_if(workers_, [](const auto& entry) { return entry.second.adopted; }));
 }
 
 void Workers::send_policy(const Policy& policy) {

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/app/handover.h"
 #include "agent/app/link.h"
 #include "agent/app/messages.h"
 #include "agent/app/passage.h"
@@ -49,11 +50,23 @@ class Workers {
     std::string spool_dir;
     size_t spool_files = 0;  // of each worker
   };
-  Workers(boost::asio::io_context& io, WorkerDesk& desk, Setup setup) : io_(io), desk_(desk), setup_(std::move(setup)) {}
+  Workers(boost::asio::io_context& io, WorkerDesk& desk, Setup setup) : io_(io), desk_(desk), setup_(std::move(setup)), retire_timer_(io) {}
 
   Result<void, SpawnError> start(Start start);
+  // Workers of the program that this process was before. They serve at their old port until they are retired, and count
+  // neither as ready nor as alive; when they end nobody takes their place. Before start().
+  void adopt(const Handover& handover);
+  // Soon tells those that were not told yet to finish what runs, within this time.
+  void retire(std::chrono::milliseconds deadline);
+  [[nodiscard]] size_t adopted() const;
+  [[nodiscard]] bool adopted_alive(std::chrono::milliseconds within) const;
+  // The other end of adopt(): from pause() on nothing is received and nobody started.
+  void pause();
+  [[nodiscard]] bool all_sent() const;
+  // Whoever has not taken all that was sent is ended.
+  void hand_over(Handover& handover);
   void ping();
-  // Every worker is ready and answered a ping sent within the last `within`.
+  // Every worker of ours is ready and answered a ping sent within the last `within`.
   [[nodiscard]] bool all_alive(std::chrono::milliseconds within) const;
   void send_policy(const Policy& policy);
   // Descriptors for one worker. One that does not take them is ended and replaced.
@@ -70,7 +83,7 @@ class Workers {
   [[nodiscard]] uint16_t port() const { return setup_.port; }
   [[nodiscard]] size_t ready() const;
   [[nodiscard]] uint64_t restarts() const { return restarts_; }
-  void reap();  // on SIGCHLD
+  void ended(pid_t child);  // it was reaped
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -79,19 +92,25 @@ class Workers {
     std::shared_ptr<Link> link;
     std::shared_ptr<Outbox> outbox;
     bool ready = false;
+    bool adopted = false;
+    int64_t drain_until_ns = 0;  // CLOCK_MONOTONIC; 0: not told to drain
     Clock::time_point started{};
     Clock::time_point answered_ping{};  // when the ping that it answered last was sent
   };
   Result<void, SpawnError> spawn();
+  std::shared_ptr<Link> connect(uint64_t number, int fd, std::string unread);
+  [[nodiscard]] static bool answered(const One& one, std::chrono::milliseconds within);
   void spawn_later();
+  void retire_now(std::chrono::milliseconds deadline);
   bool receive(uint64_t number, MessageType type, std::string_view payload);
   void gone(uint64_t number, const char* why);
 
   boost::asio::io_context& io_;
   WorkerDesk& desk_;
   Setup setup_;
-  PortHold port_hold_;
+  PortHold port_hold_, adopted_port_hold_;
   Start start_;
+  boost::asio::steady_timer retire_timer_;
   std::unordered_map<uint64_t, One> workers_;
   std::unordered_map<uint64_t, Clock::time_point> pings_;
   std::function<void(uint64_t)> started_;

@@ -45,6 +45,7 @@ TEST_F(ConfigTest, TheShippedFileIsTheDefaults) {
   EXPECT_EQ(shipped->audit.log_domain, defaults.audit.log_domain);
   EXPECT_EQ(shipped->audit.spool_bytes_max, defaults.audit.spool_bytes_max);
   EXPECT_EQ(shipped->drain_timeout, defaults.drain_timeout);
+  EXPECT_EQ(shipped->upgrade_drain, defaults.upgrade_drain);
   EXPECT_EQ(shipped->intercept.stale_after, defaults.intercept.stale_after);
   EXPECT_EQ(shipped->metrics_listen, defaults.metrics_listen);
   EXPECT_FALSE(shipped->intercept.pass_when_agent_down);
