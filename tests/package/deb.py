@@ -218,9 +218,13 @@ with Stage("deb") as stage, Report("deb") as report:
         state, old = kept(), machine.must("systemctl", "show", "-P", "MainPID", *UNITS).split()
         machine.copy(newer(deb, stage.folder, "9.0.0", "/etc/egresswarden/policy/default.yaml", "# of 9.0.0\n"), "/root/egresswarden.deb")
         machine.must("apt-get", "-q", "install", "-y", "/root/egresswarden.deb")
+        # The agent becomes the new program in place; until it has, its program is one that was deleted.
+        wait_until(lambda: machine.must("readlink", f"/proc/{old[1]}/exe").strip() == "/usr/bin/egresswardend", 20, "the agent runs the new program")
+        wait_until(lambda: '"upgraded"' in machine.must("egresswarden", "audit", "list", "--json"), 20, "its log says so")
         judge_kept(state)
         now = machine.must("systemctl", "show", "-P", "MainPID", *UNITS).split()
-        check(not set(old) & {*now, "0"}, f"main processes {old}, then {now}")
+        check(old[0] != now[0] and "0" not in now, f"the collector's main process is {old[0]}, then {now[0]}")
+        equal(now[1], old[1], "the agent's main process")
         check((machine.root / "etc/egresswarden/policy/default.yaml").read_text().endswith("# of 9.0.0\n"), "the old policy is there")
         machine.must("egresswarden", "policy", "check", "--key", "/etc/egresswarden/trusted-keys/local.pem")
     with report.case("removed, it is out of the way; installed again, it goes on where it was"):
