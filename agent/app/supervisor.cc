@@ -19,6 +19,7 @@
 #include "agent/app/desk.h"
 #include "agent/app/destinations.h"
 #include "agent/app/guard_config.h"
+#include "agent/app/guard_destinations.h"
 #include "agent/app/kubernetes.h"
 #include "agent/app/namespaces.h"
 #include "agent/app/policy_source.h"
@@ -170,24 +171,9 @@ class Control final : public Supervisor {
   }
 
   Result<void, StartError> tell_destinations() {
-    std::vector<Destinations::HostPort> all, exact;
-    for (const provider::Service& service : catalogue_->services()) {
-      all.emplace_back(service.host, service.port);
-      if (!service.host.starts_with("*.")) exact.emplace_back(service.host, service.port);
-    }
-    if (auto set = guard_->set_names(all); !set) return refuse(StartError::kernel, set.error().detail);
-    for (const EndpointConfig& e : config_.intercept.endpoints)
-      for (Endpoint address : e.addresses) {
-        address.port = e.port;
-        strays_->settle(address, e.host);
-        if (auto added = guard_->add_destination(address, e.host); !added)
-          return refuse(StartError::kernel, added.error().detail);
-      }
-    destinations_ = std::make_unique<Destinations>(io_, exact, [this](const Endpoint& endpoint, const std::string& host) {
-      strays_->settle(endpoint, host);
-      if (auto added = guard_->add_destination(endpoint, host, kernel::Guard::Lifetime::ageing); !added)
-        log::error("{} ({}) is not guarded: {}", host, endpoint.to_string(), added.error().detail);
-    });
+    auto destinations = guard_destinations(io_, *catalogue_, config_.intercept.endpoints, *guard_, *strays_);
+    if (!destinations) return refuse(StartError::kernel, destinations.error().detail);
+    destinations_ = std::move(*destinations);
     // What the program before this one resolved is pinned.
     handover_ ? destinations_->resolve_in_background() : destinations_->resolve_now(kFirstResolvePatience);
     return {};
