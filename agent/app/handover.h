@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handover: what a supervisor leaves to the program that it becomes by execve: its workers, with the descriptors that lead to
-// them, and what it knows of their connections. Kept in a memfd, which the new program reads once.
+// them, what it knows of their connections, and the network namespaces that they serve. Kept in a memfd, which the new program
+// reads once.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,14 @@ struct HeldFlow {
   void fields(auto&& field) { field(number), field(worker), field(original), field(netns), field(identity), field(exchanges); }
 };
 
+// A network namespace that is served; its listeners are with the workers.
+struct HeldNamespace {
+  uint64_t cookie = 0;
+  int32_t netns = -1;                  // descriptor
+  int32_t hold_v4 = -1, hold_v6 = -1;  // descriptors of what keeps the listeners' port; -1: none
+  void fields(auto&& field) { field(cookie), field(netns), field(hold_v4), field(hold_v6); }
+};
+
 struct Handover {
   // What both programs must agree on: the messages of the link, and the records within them. Stands first.
   std::string contract;
@@ -38,9 +47,10 @@ struct Handover {
   uint16_t port = 0;  // of the workers' listeners
   std::vector<HeldWorker> workers;
   std::vector<HeldFlow> flows;
-  std::vector<uint64_t> namespaces;  // that are served
+  std::vector<HeldNamespace> namespaces;
+  uint64_t last_serving = 0;  // the highest number by which the workers know listeners
   void fields(auto&& field) {
-    field(contract), field(next_worker), field(next_flow), field(port), field(workers), field(flows), field(namespaces);
+    field(contract), field(next_worker), field(next_flow), field(port), field(workers), field(flows), field(namespaces), field(last_serving);
   }
 };
 

@@ -159,15 +159,28 @@ void Namespaces::close() {
   for (const auto& [cookie, served] : served_) (void)guard_.set_listener(cookie, 0);
 }
 
-std::vector<uint64_t> Namespaces::served() const {
-  std::vector<uint64_t> cookies;
-  for (const auto& [cookie, served] : served_) cookies.push_back(cookie);
-  return cookies;
+void Namespaces::hand_over(Handover& handover) {
+  handover.last_serving = last_number_;
+  for (auto& [cookie, served] : served_) {
+    const auto [v4, v6] = served.hold.release();
+    handover.namespaces.push_back({cookie, served.netns.release(), v4, v6});
+  }
+  served_.clear();
 }
 
-void Namespaces::forget(const std::vector<uint64_t>& before) {
-  for (const uint64_t cookie : before)
-    if (!served_.contains(cookie)) (void)guard_.set_listener(cookie, 0);
+void Namespaces::take_over(const Handover& handover) {
+  last_number_ = handover.last_serving;
+  for (const HeldNamespace& held : handover.namespaces) {
+    // Should the earlier workers die meanwhile, nobody else gets the port that the kernel still knows.
+    const PortHold until_told(Fd(held.hold_v4), Fd(held.hold_v6));
+    auto netns = kernel::Netns::of(Fd(held.netns));
+    if (netns)
+      open(std::move(*netns));
+    else
+      log::error("network namespace {} is not served any more: {}", held.cookie, netns.error().detail);
+    // The earlier workers are about to close their listeners.
+    if (!served_.contains(held.cookie)) (void)guard_.set_listener(held.cookie, 0);
+  }
 }
 
 int Namespaces::diag(uint64_t cookie) const {

@@ -12,8 +12,8 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
+#include "agent/app/handover.h"
 #include "agent/app/metrics.h"
 #include "agent/app/port_hold.h"
 #include "agent/app/workers.h"
@@ -44,10 +44,11 @@ class Namespaces {
   void close();
   // Gives up namespaces without processes. Every few seconds.
   void sweep();
-  [[nodiscard]] std::vector<uint64_t> served() const;
-  // The kernel still sends the connections of `before` to listeners of earlier workers, which will close them: those that are
-  // not served by now are refused.
-  void forget(const std::vector<uint64_t>& before);
+  // To the program that this one becomes. Nothing is served by this object afterwards.
+  void hand_over(Handover& handover);
+  // What was served before is served on, whether or not anybody lives there now: the kernel sends new connections to listeners
+  // of the new workers, and the earlier ones take what is on its way. Before scan().
+  void take_over(const Handover& handover);
   // A TCP socket in the namespace, without address; none when it is not served or the kernel has none to give.
   [[nodiscard]] Fd socket(uint64_t cookie, bool v6) const;
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "agent/base/fd.h"
 
@@ -15,6 +16,11 @@ class PortHold {
   // False with errno set: the port is not ours to hold.
   bool take(uint16_t port, bool with_v6);
   [[nodiscard]] bool holds() const { return static_cast<bool>(v4_); }
+
+  // The two descriptors, -1 for none, for another process of ours; which makes a hold of them again.
+  [[nodiscard]] std::pair<int, int> release() { return {v4_.release(), v6_.release()}; }
+  PortHold() = default;
+  PortHold(Fd v4, Fd v6) : v4_(std::move(v4)), v6_(std::move(v6)) {}
 
  private:
   Fd v4_, v6_;

@@ -29,7 +29,7 @@ void keep_over_exec(int fd) { ::fcntl(fd, F_SETFD, 0); }
 }  // namespace
 
 Result<Fd, HandoverError> prepare_succession(boost::asio::io_context& io, Desk& desk, Recorder& recorder, Workers& workers,
-                                             const Namespaces& namespaces) {
+                                             Namespaces& namespaces) {
   workers.pause();
   desk.wait_no_longer();
   recorder.close();
@@ -39,12 +39,14 @@ Result<Fd, HandoverError> prepare_succession(boost::asio::io_context& io, Desk& 
   handover.contract = contract();
   workers.hand_over(handover);
   desk.hand_over(handover);
-  handover.namespaces = namespaces.served();
+  namespaces.hand_over(handover);
   auto file = store(handover);
   if (!file) return file;
   ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   keep_over_exec(file->get());
   for (const HeldWorker& held : handover.workers) keep_over_exec(held.link), keep_over_exec(held.passage);
+  for (const HeldNamespace& held : handover.namespaces)
+    for (const int fd : {held.netns, held.hold_v4, held.hold_v6}) keep_over_exec(fd);
   return file;
 }
 

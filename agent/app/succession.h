@@ -17,10 +17,10 @@
 
 namespace warden::app {
 
-// Ends the recorder and takes the workers' links. Whatever else feeds `io` must be silent. The result, and the descriptors that
+// Ends the recorder and takes the workers' links and the namespaces. Whatever else feeds `io` must be silent. The result, and the descriptors that
 // it speaks of, are all that survives execve.
 Result<Fd, HandoverError> prepare_succession(boost::asio::io_context& io, Desk& desk, Recorder& recorder, Workers& workers,
-                                             const Namespaces& namespaces);
+                                             Namespaces& namespaces);
 
 class Inheritance {
  public:

@@ -202,8 +202,8 @@ class Control final : public Supervisor {
     // Before any namespace can take that port. Nothing opens early: the heartbeat has not begun.
     if (auto set = guard_->set_listener(kernel::own_netns_cookie(), workers_->port()); !set)
       log::warn("the listener is not registered yet: {}", set.error().detail);
+    if (handover_) namespaces_->take_over(*handover_);
     namespaces_->scan(kernel::cgroup2_root().value_or(""), guarded_);
-    if (handover_) namespaces_->forget(handover_->namespaces);
   }
 
   Result<void, StartError> open_doors() {

@@ -15,11 +15,17 @@ namespace warden::kernel {
 
 Result<Netns, NetnsError> Netns::of(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
-  Netns netns(Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)));
-  struct stat status {};
-  if (!netns.fd_ || ::fstat(netns.fd_.get(), &status) != 0)
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd)
     return fail(errno == EACCES || errno == EPERM ? NetnsError::not_permitted : NetnsError::gone,
                 path + ": " + std::strerror(errno));
+  return of(std::move(fd));
+}
+
+Result<Netns, NetnsError> Netns::of(Fd fd) {
+  Netns netns(std::move(fd));
+  struct stat status {};
+  if (::fstat(netns.fd_.get(), &status) != 0) return fail(NetnsError::gone, std::string("fstat: ") + std::strerror(errno));
   netns.inode_ = status.st_ino;
   uint64_t cookie = 0;
   if (auto done = netns.run([&] { cookie = own_netns_cookie(); }); !done) return std::unexpected(done.error());

@@ -19,9 +19,13 @@ class Netns {
  public:
   // The namespace of process `pid` of this pid namespace, now. Keeps it alive while it is held.
   static Result<Netns, NetnsError> of(pid_t pid);
+  // The namespace that an open descriptor leads to.
+  static Result<Netns, NetnsError> of(Fd fd);
 
   [[nodiscard]] uint64_t cookie() const { return cookie_; }  // SO_NETNS_COOKIE
   [[nodiscard]] ino_t inode() const { return inode_; }       // as /proc/PID/ns/net shows it
+  // The descriptor, for another process of ours; this object is of no use afterwards.
+  [[nodiscard]] int release() { return fd_.release(); }
 
   // Runs `make` in a thread that has entered the namespace, and waits for it. What it creates stays there; the caller's
   // thread never leaves its own. Needs CAP_SYS_ADMIN.

@@ -16,7 +16,8 @@ Handover sample() {
   handover.port = 40123;
   handover.workers = {{5, 4711, 9, 10, std::string("\x05\0\0", 3), 0}, {6, -1, 11, 12, {}, 123456789}};
   handover.flows = {{99, 5, *Endpoint::parse("203.0.113.7", 443), 4, "identity", {"req-1", "req-2"}}};
-  handover.namespaces = {4, 8};
+  handover.namespaces = {{1 << 20, 13, 14, 15}, {8, 16, 17, -1}};
+  handover.last_serving = 12;
   return handover;
 }
 
@@ -36,7 +37,13 @@ TEST(Handover, ComesBackAsItWasStored) {
   ASSERT_EQ(read->flows.size(), 1u);
   EXPECT_EQ(read->flows[0].original.to_string(), "203.0.113.7:443");
   EXPECT_EQ(read->flows[0].exchanges, (std::vector<std::string>{"req-1", "req-2"}));
-  EXPECT_EQ(read->namespaces, (std::vector<uint64_t>{4, 8}));
+  ASSERT_EQ(read->namespaces.size(), 2u);
+  EXPECT_EQ(read->namespaces[0].cookie, 1u << 20);
+  EXPECT_EQ(read->namespaces[0].netns, 13);
+  EXPECT_EQ(read->namespaces[0].hold_v6, 15);
+  EXPECT_EQ(read->namespaces[1].hold_v4, 17);
+  EXPECT_EQ(read->namespaces[1].hold_v6, -1);
+  EXPECT_EQ(read->last_serving, 12u);
 }
 
 TEST(Handover, ATruncatedOneIsAnErrorAtEveryLength) {
