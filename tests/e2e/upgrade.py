@@ -12,12 +12,13 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from rig import Report, Stage, check, equal, samples  # noqa: E402
-from rig.client import SOURCE  # noqa: E402
+from rig.client import SOURCE, Place  # noqa: E402
+from rig.netns import Netns  # noqa: E402
 from rig.process import Daemon, command, environment, run, wait_until  # noqa: E402
 
 HOST = "api.openai.com"
 CHAT = f"https://{HOST}/v1/chat/completions"
-STREAMS, CUT_STREAMS = 200, 50
+STREAMS, CUT_STREAMS, INNER_STREAMS = 200, 200, 40
 GAP_MS, EVENTS = 250, 100
 
 
@@ -184,6 +185,32 @@ with Stage("upgrade") as stage, Report("upgrade") as report:
     with report.case("nothing reached the provider unrecorded"):
         reached = [request for request in double.requests() if request.url.endswith("completions")]
         equal(len(reached) - STREAMS // 2, len(own_exchanges()), "requests at the provider, without the direct ones")
+    with report.case("network namespaces are served on, also one in which nobody lives just now"):
+        inner, idle = Netns(stage), Netns(stage)
+        there = stage.double({f"{stage.addresses[HOST]}:443": "good"}, within=inner.enter)
+        within = Place(stage, stage.guarded.entering(*inner.enter), agent.ca)
+        alone = Place(stage, stage.guarded.entering(*idle.enter), agent.ca)
+        equal((within.curl(CHAT, body("inside")).status, alone.curl(CHAT, body("no provider here")).status), (200, 502), "statuses")
+        settled, load = set(own_exchanges()), Calls(within, "inside")
+        streams = Streams(within, INNER_STREAMS, GAP_MS, EVENTS)
+        load.start()
+        for _ in range(2):
+            upgrade()
+            equal(agent.json("status")[0]["namespaces"], 2 + bool(stage.within), "namespaces served")
+            equal(alone.curl(CHAT, body("still none")).status, 502, "status of the first call after the upgrade")
+        equal(streams.child.poll(), None, "the status of the streams' client, which should still run")
+        load.stopped = True
+        load.join(40)
+        through = streams.end(60)
+        equal([one for one in through if one["error"]], [], "streams that were cut")
+        equal([one["digest"] for one in through], [one["digest"] for one in direct[:INNER_STREAMS]], "bytes")
+        check(len(load.answers) > 10, f"only {len(load.answers)} calls")
+        equal([answer for answer in load.answers if answer.status != 200], [], "calls that failed")
+        reached = [request for request in there.requests() if request.url.endswith("completions")]
+        equal(len(reached), 1 + INNER_STREAMS + len(load.answers), "requests at the provider inside")
+        wait_until(lambda: all(len(kinds) == 2 for kinds in own_exchanges().values()), 10, "an outcome for each decision")
+        fresh = [kinds for req, kinds in own_exchanges().items() if req not in settled]
+        equal(len(fresh), INNER_STREAMS + len(load.answers) + 2, "exchanges")
     with report.case("SIGTERM during an upgrade's drain ends all streams whole"):
         streams = Streams(guarded, 5, 100, 60)
         upgrade()
