@@ -75,11 +75,34 @@ void Namespaces::scan(const std::string& cgroup2_root, const std::string& guarde
     known.insert(inode);
     if (auto netns = kernel::Netns::of(pid); netns && !served_.contains(netns->cookie())) open(std::move(*netns));
   }
+  std::unordered_set<uint64_t> before;
+  for (const uint64_t cookie : guard_.served_before())
+    if (!is_own(cookie) && !served_.contains(cookie)) before.insert(cookie);
+  reopen(std::move(before));
+}
+
+void Namespaces::reopen(std::unordered_set<uint64_t> before) {
+  if (before.empty()) return;
+  std::unordered_set<ino_t> looked_at = {netns_of(::getpid())};
+  for (const auto& [cookie, served] : served_) looked_at.insert(served.netns.inode());
+  const auto look = [&](ino_t inode, const auto& enter) {
+    if (before.empty() || inode == 0 || !looked_at.insert(inode).second) return;
+    if (auto netns = enter(); netns && before.erase(netns->cookie()) > 0) open(std::move(*netns));
+  };
+  for (const auto& [inode, path] : kernel::mounted_netns()) look(inode, [&] { return kernel::Netns::at(path); });
+  for (const pid_t pid : attribution::all_pids()) look(netns_of(pid), [&] { return kernel::Netns::of(pid); });
+  if (before.empty()) return;
+  // Their listeners are dead, and their ports anybody's.
+  for (const uint64_t cookie : before) (void)guard_.set_listener(cookie, 0);
+  metrics_.count("namespaces_refused_total|not_found", before.size());
+  log::warn("{} network namespaces that were served are gone or not to be found: until a guarded process is seen there, their LLM "
+            "connections are refused", before.size());
 }
 
 void Namespaces::open(kernel::Netns netns) {
   const uint64_t cookie = netns.cookie();
   if (served_.size() >= kMax) {
+    (void)guard_.set_listener(cookie, 0);  // of an earlier agent
     metrics_.count("namespaces_refused_total|full");
     return log::error("network namespace {} is not served: {} are already", cookie, kMax);
   }
@@ -101,6 +124,7 @@ void Namespaces::open(kernel::Netns netns) {
     served_.emplace(cookie, std::move(served));
     return;
   }
+  (void)guard_.set_listener(cookie, 0);  // of an earlier agent
   metrics_.count("namespaces_refused_total|no_listener");
   log::error("network namespace {} is not served, its LLM connections are refused: no listener on its loopback", cookie);
 }
@@ -177,9 +201,7 @@ void Namespaces::take_over(const Handover& handover) {
     if (netns)
       open(std::move(*netns));
     else
-      log::error("network namespace {} is not served any more: {}", held.cookie, netns.error().detail);
-    // The earlier workers are about to close their listeners.
-    if (!served_.contains(held.cookie)) (void)guard_.set_listener(held.cookie, 0);
+      log::error("network namespace {} cannot be entered: {}", held.cookie, netns.error().detail);
   }
 }
 

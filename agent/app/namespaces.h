@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "agent/app/handover.h"
 #include "agent/app/metrics.h"
@@ -36,7 +37,8 @@ class Namespaces {
   // Every beat: takes up what there was no time for. Any user can make hundreds of namespaces at once, and while they are opened
   // nothing else is done here, the heartbeat included; their connections are refused until it is their turn.
   void catch_up();
-  // Once, at start: the processes below `guarded` that live elsewhere already.
+  // Once, at start: where processes below `guarded` live already, and what an earlier agent served that somebody still lives in
+  // or that is mounted. Of what cannot be found again the kernel refuses the connections until a guarded process is seen there.
   void scan(const std::string& cgroup2_root, const std::string& guarded);
   // Gives a new worker its listeners.
   void serve(uint64_t worker);
@@ -68,6 +70,7 @@ class Namespaces {
     Fd diag;                   // kernel::open_diag() within
   };
   void open(kernel::Netns netns);
+  void reopen(std::unordered_set<uint64_t> before);
   bool listen(Served& served, std::unordered_map<uint64_t, intercept::ListenerPair>& by_worker);
 
   kernel::Guard& guard_;

@@ -68,6 +68,7 @@ class PinnedGuard final : public Guard {
   bool spare_socket(pid_t pid, uint64_t inode) override;
   std::optional<Flow> find_flow(const Endpoint& peer, const Endpoint& local) override;
   void drain_events(const std::function<void(const Event&)>& deliver) override;
+  [[nodiscard]] const std::vector<uint64_t>& served_before() const override { return served_before_; }
   [[nodiscard]] int event_fd() const override { return ring_buffer__epoll_fd(ring_); }
   [[nodiscard]] Counters counters() const override;
   [[nodiscard]] bool took_over() const override { return took_over_; }
@@ -79,6 +80,7 @@ class PinnedGuard final : public Guard {
   Programs programs_;
   ring_buffer* ring_ = nullptr;
   const std::function<void(const Event&)>* deliver_ = nullptr;
+  std::vector<uint64_t> served_before_;
   bool took_over_;
 };
 
@@ -109,13 +111,14 @@ Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint6
 // A dead agent's ports may be anybody's by now; a live one, being replaced, keeps serving until we set our
 // own.
 void PinnedGuard::forget_dead_listeners(const GuardConfig& config) {
+  const int map = bpf_map__fd(programs_->maps.listeners);
+  served_before_ = keys_of<uint64_t>(map);
   uint64_t beat = 0;
   bpf_map_lookup_elem(bpf_map__fd(programs_->maps.heartbeat), &kOnly, &beat);
   const int64_t age_ns = monotonic_ns() - static_cast<int64_t>(beat);
   const bool alive = beat != 0 && age_ns <= std::chrono::nanoseconds(config.stale_after).count();
   if (alive && !config.forget_listeners) return;
-  const int map = bpf_map__fd(programs_->maps.listeners);
-  for (const uint64_t key : keys_of<uint64_t>(map)) bpf_map_delete_elem(map, &key);
+  for (const uint64_t key : served_before_) bpf_map_delete_elem(map, &key);
 }
 
 void PinnedGuard::beat() {

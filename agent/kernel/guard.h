@@ -91,6 +91,8 @@ class Guard {
   // Where redirected connections of this network namespace go: 127.0.0.1 and [::1] at this port, which must not serve
   // another namespace (`busy`: listen at another). Port 0 ends the namespace's service: its LLM connections are refused.
   virtual Result<void, GuardError> set_listener(uint64_t netns_cookie, uint16_t port) = 0;
+  // The network namespaces that an earlier agent served when it left the pins, whether or not the listeners are still in force.
+  [[nodiscard]] virtual const std::vector<uint64_t>& served_before() const = 0;
   // LLM destinations: by address and port, and by name for in-kernel DNS learning ("*.x.y" one label, "x.y" exact).
   // Ageing ones are forgotten a day after they were last added.
   enum class Lifetime : uint8_t { permanent, ageing };

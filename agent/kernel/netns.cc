@@ -6,16 +6,24 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
+
+#include "agent/base/file.h"
+#include "agent/kernel/mounts.h"
 
 namespace warden::kernel {
 
 Result<Netns, NetnsError> Netns::of(pid_t pid) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return at("/proc/" + std::to_string(pid) + "/ns/net");
+}
+
+Result<Netns, NetnsError> Netns::at(const std::string& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd)
     return fail(errno == EACCES || errno == EPERM ? NetnsError::not_permitted : NetnsError::gone,
                 path + ": " + std::strerror(errno));
@@ -45,6 +53,22 @@ Result<void, NetnsError> Netns::run(const std::function<void()>& make) const {
   }
   if (error != 0) return fail(NetnsError::not_permitted, std::string("setns: ") + std::strerror(error));
   return {};
+}
+
+std::map<ino_t, std::string> mounted_netns() {
+  constexpr std::string_view kNet = "net:[";
+  std::map<ino_t, std::string> found;
+  for (const auto& [process, prefix] : {std::pair{"/proc/self", ""}, std::pair{"/proc/1", "/proc/1/root"}}) {
+    const auto mountinfo = read_file(std::string(process) + "/mountinfo");
+    if (!mountinfo) continue;
+    for (const Mount& mount : parse_mounts(*mountinfo)) {
+      ino_t inode = 0;
+      if (mount.type != "nsfs" || !mount.root.starts_with(kNet)) continue;
+      const char* end = mount.root.data() + mount.root.size();
+      if (std::from_chars(mount.root.data() + kNet.size(), end, inode).ec == std::errc()) found.emplace(inode, prefix + mount.point);
+    }
+  }
+  return found;
 }
 
 }  // namespace warden::kernel

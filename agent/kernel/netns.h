@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <string>
 
 #include "agent/base/fd.h"
 #include "agent/base/result.h"
@@ -19,7 +21,9 @@ class Netns {
  public:
   // The namespace of process `pid` of this pid namespace, now. Keeps it alive while it is held.
   static Result<Netns, NetnsError> of(pid_t pid);
-  // The namespace that an open descriptor leads to.
+  // The one that is mounted there, if that is what stands at `path`.
+  static Result<Netns, NetnsError> at(const std::string& path);
+  // The one that an open descriptor leads to.
   static Result<Netns, NetnsError> of(Fd fd);
 
   [[nodiscard]] uint64_t cookie() const { return cookie_; }  // SO_NETNS_COOKIE
@@ -37,6 +41,10 @@ class Netns {
   uint64_t cookie_ = 0;
   ino_t inode_ = 0;
 };
+
+// Where network namespaces are mounted, one path for each by inode: those of our own mount namespace and of the first process's.
+// A container runtime, or `ip netns`, keeps them so while nobody lives there.
+std::map<ino_t, std::string> mounted_netns();
 
 // The calling thread's. Before Linux 5.14 this takes the privileges to load and attach a program. 0: it is not told.
 uint64_t own_netns_cookie();

@@ -13,7 +13,7 @@ from rig import Report, Stage, check, equal, samples  # noqa: E402
 from rig.agent import field  # noqa: E402
 from rig.client import Place  # noqa: E402
 from rig.netns import Netns, holders  # noqa: E402
-from rig.process import command, environment, wait_until  # noqa: E402
+from rig.process import command, environment, run, wait_until  # noqa: E402
 
 CHAT = "https://api.openai.com/v1/chat/completions"
 FRESH = 30
@@ -87,6 +87,19 @@ with Stage("netns") as stage, Report("netns") as report:
         equal(guarded.curl(CHAT, body("back")).status, 200, "status")
         resident.kill()
         resident.wait()
+    with report.case("kill -9 while a namespace is only mounted: the next agent serves it before anybody is seen there"):
+        keeper, file = Netns(stage), stage.folder / "mounted-netns"
+        file.touch()
+        equal(run(["mount", "--bind", f"/proc/{keeper.keeper.pid}/ns/net", file]).returncode, 0, "mount")
+        stage.at_end(lambda: run(["umount", "-l", file]))
+        mounted = Place(stage, stage.guarded.entering("nsenter", f"--net={file}"), agent.ca)
+        equal(mounted.curl(CHAT, body("no provider here")).status, 502, "status")
+        keeper.end()
+        agent.kill9()
+        agent.start()
+        equal(served(), 2, "namespaces served")
+        equal(mounted.curl(CHAT, body("still none")).status, 502, "status of the first call")
+        equal(run(["umount", "-l", file]).returncode, 0, "umount")
     with report.case("namespaces in which nobody lives any more are let go"):
         check(agent.daemon.pid in holders(inner.inode), "the agent does not hold the namespace it serves")
         inode = inner.inode
