@@ -10,7 +10,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from rig import Report, Stage, check, equal, samples  # noqa: E402
 from rig.agent import field  # noqa: E402
-from rig.process import run  # noqa: E402
+from rig.process import run, wait_until  # noqa: E402
 
 CHAT = "https://api.openai.com/v1/chat/completions"
 BODY = json.dumps({"model": "gpt-5", "messages": [{"role": "user", "content": samples.secret_prompt()}]})
@@ -78,6 +78,7 @@ with Stage("untouched") as stage, Report("untouched") as report:
         answer = guarded.curl(f"https://{FOREIGN}/v1/messages", BODY, "--cacert", double.ca)
         check(answer.status in (None, 0), f"answered {answer}")
         equal(double.requests(seen_before), [], "requests at the provider")
+        wait_until(lambda: len(agent.records("flow")) > mark, 10, "a flow record")  # nobody waits for the commit of a refusal
         flows = [(field(record, "net.capture"), field(record, "net.reason")) for record in agent.records("flow")[mark:]]
         equal(flows, [("refused", "foreign_name")], "flow records")
     with report.case("bpftool: our programs hang on the guarded cgroup alone"):
