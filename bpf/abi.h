@@ -30,6 +30,7 @@
 #define EW_FILENAME_BYTES 256
 #define EW_HOST_BYTES 128 /* longer names are not learned */
 #define EW_PORTS_MAX 4    /* ports one host name may have */
+#define EW_STRICT_PORTS_MAX 16
 /* How long an address is kept after it was last heard of, or its TTL if that is longer: applications keep
  * addresses, and redirecting too much does no harm. */
 #define EW_KEEP_NS (24ULL * 3600 * 1000000000)
@@ -39,6 +40,8 @@ enum ew_config_flag {
   EW_REFUSE_UNKNOWN_QUIC = 2, /* intercept.unknown_quic: refuse */
   EW_PASS_UNREADABLE = 4,     /* intercept.unreadable_hello: record */
   EW_REFUSE_SPECIAL = 8,      /* intercept.raw_sockets: refuse */
+  EW_STRICT = 16,             /* intercept.mode: strict */
+  EW_STRICT_SUSPENDED = 32,   /* ... and the workers have as many connections to pass on as they can hold */
 };
 
 /* The single element of map `config`. */

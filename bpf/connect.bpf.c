@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
 // cgroup/connect4 and connect6: every connect() of the guarded subtree. A destination that is not an LLM's
 // costs two lookups. An LLM's is redirected to the namespace's listener, or refused; never let through by an
-// accident.
+// accident. In strict mode a TCP connection to anybody else is redirected too where that is possible.
 #include "bpf/lib/common.h"
 #include "bpf/lib/destination.h"
 #include "bpf/lib/flow.h"
+#include "bpf/lib/strict.h"
 
 EW_PROGRAM_LICENSE;
 
@@ -22,24 +23,28 @@ static __always_inline void clear_device(struct bpf_sock_addr* ctx, struct bpf_s
   if (socket->bound_dev_if) bpf_setsockopt(ctx, EW_SOL_SOCKET, EW_SO_BINDTODEVICE, none, sizeof(none));
 }
 
-static __always_inline int redirect(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
-                                    __u64 netns, __u32 port, int to_v4) {
+// 0: there was no memory to remember it in. A subprogram of its own, being called twice. The event tells of LLM connections
+// alone: in strict mode there may be thousands of others in a second.
+static __noinline int redirect(struct bpf_sock_addr* ctx, const struct ew_destination* destination, __u32 port, int to_v4,
+                               int llm) {
   struct bpf_sock* socket = ctx->sk;
-  if (!socket) return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_MAP_FULL);
+  if (!socket) return 0;
   struct ew_flow_event* flow = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!flow) return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_MAP_FULL);
-  fill_flow(ctx, destination, netns, flow);
+  if (!flow) return 0;
+  fill_flow(ctx, destination, bpf_get_netns_cookie(ctx), flow);
   flow->event.kind = EW_EVENT_CONNECT;
   flow->event.reason = EW_REASON_NONE;
   flow->flow.listener_port = port;
   flow->flow.rewritten_v4 = to_v4;
   __u64 cookie = flow->flow.socket_cookie;
-  if (bpf_map_update_elem(&flows, &cookie, &flow->flow, BPF_ANY))
-    return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_MAP_FULL);
+  if (bpf_map_update_elem(&flows, &cookie, &flow->flow, BPF_ANY)) {
+    flow->flow.listener_port = 0;
+    return 0;
+  }
   clear_device(ctx, socket);
-  if (bpf_ringbuf_output(&events, flow, sizeof(*flow), 0)) count(EW_EVENTS_DROPPED);
+  if (llm && bpf_ringbuf_output(&events, flow, sizeof(*flow), 0)) count(EW_EVENTS_DROPPED);
   count(EW_REDIRECTED);
-  return EW_REDIRECT;
+  return 1;
 }
 
 // Whose connection it is, for the tripwire, which runs where no task can be asked.
@@ -64,6 +69,22 @@ static __always_inline void exempt_stream(struct bpf_sock_addr* ctx) {
   if (watch) watch->stage = EW_STAGE_EXEMPT;
 }
 
+// A destination that is nobody's we know.
+static __always_inline int decide_other(struct bpf_sock_addr* ctx, const struct ew_destination* destination, int to_v4,
+                                        __u32* port) {
+  struct ew_config* settings = configuration();
+  if (settings && settings->flags & EW_STRICT) {
+    if (is_worker(settings)) {
+      exempt_stream(ctx);
+      return EW_ALLOW;
+    }
+    *port = strict_listener(ctx, destination, settings, to_v4);
+    if (*port && redirect(ctx, destination, *port, to_v4, 0)) return EW_REDIRECT;
+  }
+  note_owner(ctx, destination);
+  return EW_ALLOW;
+}
+
 // Decides for one connect(); on EW_REDIRECT `*port` is where to.
 static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
                                   int to_v4, __u32* port) {
@@ -72,7 +93,7 @@ static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_des
   int stream = ew_read(ctx->protocol) == EW_IPPROTO_TCP;
   if (stream) forget_stream(ctx);
   if (!is_llm(destination)) {
-    if (stream) note_owner(ctx, destination);
+    if (stream) return decide_other(ctx, destination, to_v4, port);
     return datagram ? unknown_quic(ctx, destination) : EW_ALLOW;
   }
   struct ew_config* settings = configuration();
@@ -94,7 +115,8 @@ static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_des
   __u32* listener = bpf_map_lookup_elem(&listeners, &netns);
   if (!listener) return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_NO_LISTENER);
   *port = *listener;
-  return redirect(ctx, destination, netns, *port, to_v4);
+  if (!redirect(ctx, destination, *port, to_v4, 1)) return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_MAP_FULL);
+  return EW_REDIRECT;
 }
 
 SEC("cgroup/connect4")

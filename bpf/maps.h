@@ -70,6 +70,15 @@ struct {
   __type(value, struct ew_ports);
 } names __weak SEC(".maps");
 
+/* Agent writes at start: the ports at which strict mode looks at every TCP connection. Connect hooks read, in that mode. It
+ * holds as many as a configuration may name. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, EW_STRICT_PORTS_MAX);
+  __type(key, __u32);
+  __type(value, __u32);
+} strict_ports __weak SEC(".maps");
+
 /* Connect hooks write, by socket cookie; agent reads. Never deleted when the socket closes, or a process that
  * sends and exits would be lost. Full: the least recently used flow is forgotten and its connection is
  * unattributed. */

@@ -65,6 +65,7 @@ class PinnedGuard final : public Guard {
   void forget_old_destinations() override;
   Result<void, GuardError> set_names(
       const std::vector<std::pair<std::string, uint16_t>>& host_ports) override;
+  Result<void, GuardError> suspend_strict(bool suspended) override;
   bool spare_socket(pid_t pid, uint64_t inode) override;
   std::optional<Flow> find_flow(const Endpoint& peer, const Endpoint& local) override;
   void drain_events(const std::function<void(const Event&)>& deliver) override;
@@ -75,9 +76,12 @@ class PinnedGuard final : public Guard {
 
  private:
   void bump_generation();
+  Result<void, GuardError> write_settings();
+  Result<void, GuardError> write_strict_ports(const std::vector<uint16_t>& ports);
   static int on_record(void* self, void* data, size_t size);
 
   Programs programs_;
+  ew_config settings_{};
   ring_buffer* ring_ = nullptr;
   const std::function<void(const Event&)>* deliver_ = nullptr;
   std::vector<uint64_t> served_before_;
@@ -90,12 +94,14 @@ bool PinnedGuard::open_ring() {
 }
 
 Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint64_t cgroup) {
-  ew_config value{};
+  ew_config& value = settings_;
+  value = {};
   value.layout_version = EW_LAYOUT_VERSION;
   if (config.pass_when_stale) value.flags |= EW_PASS_WHEN_STALE;
   if (config.refuse_unknown_quic) value.flags |= EW_REFUSE_UNKNOWN_QUIC;
   if (config.pass_unreadable) value.flags |= EW_PASS_UNREADABLE;
   if (config.refuse_special_sockets) value.flags |= EW_REFUSE_SPECIAL;
+  if (!config.strict_ports.empty()) value.flags |= EW_STRICT;
   value.guarded_cgroup = cgroup;
   value.exempt_cgroup = config.exempt_cgroup;
   value.stale_after_ns = static_cast<uint64_t>(std::chrono::nanoseconds(config.stale_after).count());
@@ -103,9 +109,30 @@ Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint6
   struct stat pid_namespace {};
   if (::stat("/proc/self/ns/pid", &pid_namespace) != 0) return map_failed("/proc is not readable");
   value.pid_namespace = static_cast<uint32_t>(pid_namespace.st_ino);
-  if (bpf_map_update_elem(bpf_map__fd(programs_->maps.config), &kOnly, &value, BPF_ANY) != 0)
+  if (auto written = write_strict_ports(config.strict_ports); !written) return written;
+  return write_settings();
+}
+
+Result<void, GuardError> PinnedGuard::write_settings() {
+  if (bpf_map_update_elem(bpf_map__fd(programs_->maps.config), &kOnly, &settings_, BPF_ANY) != 0)
     return map_failed("cannot write the configuration");
   return {};
+}
+
+Result<void, GuardError> PinnedGuard::write_strict_ports(const std::vector<uint16_t>& ports) {
+  const int map = bpf_map__fd(programs_->maps.strict_ports);
+  // First those that are gone: the map holds no more than one configuration's.
+  for (const uint32_t present : keys_of<uint32_t>(map))
+    if (std::ranges::find(ports, present) == ports.end()) bpf_map_delete_elem(map, &present);
+  for (const uint32_t port : ports)
+    if (bpf_map_update_elem(map, &port, &port, BPF_ANY) != 0) return map_failed("cannot add a port of strict mode");
+  return {};
+}
+
+Result<void, GuardError> PinnedGuard::suspend_strict(bool suspended) {
+  const uint32_t flag = EW_STRICT_SUSPENDED;
+  settings_.flags = suspended ? settings_.flags | flag : settings_.flags & ~flag;
+  return write_settings();
 }
 
 // A dead agent's ports may be anybody's by now; a live one, being replaced, keeps serving until we set our
@@ -229,6 +256,8 @@ std::optional<Flow> PinnedGuard::find_flow(const Endpoint& peer, const Endpoint&
   found.told = bpf_map_lookup_elem(bpf_map__fd(programs_->maps.destinations), &original, &known) == 0;
   if (found.told || bpf_map_lookup_elem(bpf_map__fd(programs_->maps.learned), &original, &known) == 0)
     found.host.assign(known.host, strnlen(known.host, sizeof known.host));
+  else
+    found.unknown = (settings_.flags & EW_STRICT) != 0;
   return found;
 }
 

@@ -19,6 +19,8 @@
 
 namespace warden::kernel {
 
+inline constexpr size_t kStrictPortsMax = 16;
+
 enum class GuardError { no_btf, no_bpffs, no_cgroup, not_permitted, load_failed, pin_failed, busy, map_failed };
 
 struct GuardConfig {
@@ -29,6 +31,8 @@ struct GuardConfig {
   bool refuse_unknown_quic = false;
   bool refuse_special_sockets = false;  // intercept.raw_sockets: refuse
   bool pass_unreadable = false;  // intercept.unreadable_hello: record
+  // Strict mode: TCP connections to these ports (at most kStrictPortsMax) are redirected wherever they lead; none: not strict.
+  std::vector<uint16_t> strict_ports;
   std::chrono::milliseconds stale_after{1500};
   bool forget_listeners = false;  // those of the pins lead nowhere, however fresh the heartbeat is
 };
@@ -53,6 +57,7 @@ struct Flow {
   Endpoint original;  // where the application wanted to go
   std::string host;   // the name under which that address is guarded; only find_flow() fills it
   bool told = false;  // ours, configured or resolved; else learned from what DNS or a client said. Only find_flow()
+  bool unknown = false;  // an address that is nobody's we know, redirected by strict mode. Only find_flow()
   ProcessFacts process;
 };
 
@@ -101,6 +106,9 @@ class Guard {
   // Ageing and learned destinations whose time is over; from time to time.
   virtual void forget_old_destinations() = 0;
   virtual Result<void, GuardError> set_names(const std::vector<std::pair<std::string, uint16_t>>& host_ports) = 0;
+  // In strict mode: whether connections to addresses that nobody knows are redirected just now; else they go their own way,
+  // watched as without that mode.
+  virtual Result<void, GuardError> suspend_strict(bool suspended) = 0;
   // Lets a socket that process `pid` has open go on to wherever it leads. False: it was not found there.
   virtual bool spare_socket(pid_t pid, uint64_t inode) = 0;
   // The flow of an accepted connection, by the peer's address as accept() shows it (local = the listener's side).

@@ -29,8 +29,12 @@ static __always_inline void new_destination(void) {
 }
 
 /* By cgroup and not by socket mark, which any CAP_NET_ADMIN may set. */
+static __always_inline int is_worker(const struct ew_config* settings) {
+  return settings->exempt_cgroup && bpf_get_current_cgroup_id() == settings->exempt_cgroup;
+}
+
 static __always_inline int is_exempt(const struct ew_config* settings) {
-  if (!settings->exempt_cgroup || bpf_get_current_cgroup_id() != settings->exempt_cgroup) return 0;
+  if (!is_worker(settings)) return 0;
   count(EW_PASSED);
   return 1;
 }
