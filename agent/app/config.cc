@@ -35,14 +35,31 @@ void read_endpoint(Document& document, const YAML::Node& node, const std::string
   config.endpoints.push_back(std::move(endpoint));
 }
 
+void read_strict_ports(Section& at, std::vector<uint16_t>& ports) {
+  constexpr size_t kMost = 16;
+  if (at.has("strict_ports")) ports.clear();
+  for (const YAML::Node& item : at.list("strict_ports")) {
+    const auto port = item.IsScalar() ? parse_integer(item.Scalar()) : std::nullopt;
+    const bool usable = port && *port >= 1 && *port <= 65535 && std::ranges::count(ports, static_cast<uint16_t>(*port)) == 0;
+    if (!usable || ports.size() == kMost)
+      at.complain("strict_ports", "give at most " + std::to_string(kMost) + " different ports from 1 to 65535");
+    else
+      ports.push_back(static_cast<uint16_t>(*port));
+  }
+  if (ports.empty()) at.complain("strict_ports", "give at least one port");
+  for (const uint16_t port : ports) at.effective("strict_ports[" + std::to_string(port) + "]", "");
+}
+
 void read_intercept(Document& document, Section at, InterceptConfig& config) {
   at.unless("cgroup", "auto", [&] { at.path("cgroup", config.cgroup); });
   at.either("on_agent_down", config.pass_when_agent_down, "refuse", "pass");
+  at.either("mode", config.strict, "learned", "strict");
+  config.refuse_unknown_quic = config.strict;  // QUIC hides every name from a mode that is to see them all
   at.either("unknown_quic", config.refuse_unknown_quic, "record", "refuse");
   at.either("unreadable_hello", config.pass_unreadable_hello, "refuse", "record");
   at.either("existing", config.reset_existing, "record", "reset");
   at.either("raw_sockets", config.refuse_raw_sockets, "record", "refuse");
-  at.either("mode", config.strict, "learned", "strict");
+  read_strict_ports(at, config.strict_ports);
   at.duration("stale_after", config.stale_after);
   size_t index = 0;
   for (const YAML::Node& node : at.list("endpoints"))

@@ -35,6 +35,7 @@ struct InterceptConfig {
   bool refuse_raw_sockets = false;
   bool reset_existing = true;
   bool strict = false;
+  std::vector<uint16_t> strict_ports = {443, 8443};
   std::chrono::milliseconds stale_after{1500};
   std::vector<EndpointConfig> endpoints;
 };

@@ -40,15 +40,19 @@ void destination_fields(const Endpoint& original, audit::Draft& draft) {
   draft.set(Field::net_dst, original.to_string());
 }
 
+// Strict mode could not look at a connection that is no LLM's as far as the kernel knows: its namespace is not served yet.
+bool is_unserved(const kernel::Event& event) { return event.kind == kernel::EventKind::passed && event.reason == "no_listener"; }
+
 // An event that shows a guarded process in its network namespace.
 bool is_of_namespace(const kernel::Event& event) {
   using kernel::EventKind;
   return event.kind == EventKind::exec || event.kind == EventKind::fork || event.kind == EventKind::refused ||
-         event.kind == EventKind::connect;
+         event.kind == EventKind::connect || is_unserved(event);
 }
 
 const kernel::ProcessFacts& process_of(const kernel::Event& event) {
-  const bool of_flow = event.kind == kernel::EventKind::refused || event.kind == kernel::EventKind::connect;
+  const bool of_flow =
+      event.kind == kernel::EventKind::refused || event.kind == kernel::EventKind::connect || is_unserved(event);
   return of_flow ? event.flow.process : event.process;
 }
 
@@ -93,6 +97,7 @@ void Desk::drain_kernel_events() {
         record_connect(event, "refused");
         break;
       case kernel::EventKind::passed:
+        if (is_unserved(event)) return metrics_.count("strict_unserved_total");
         metrics_.count("kernel_connects_total|passed");
         record_connect(event, "observed");
         break;
@@ -142,6 +147,17 @@ void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(Flow
   }
   const uint64_t cookie = flow->process.netns_cookie;
   const uint64_t netns = namespaces_ == nullptr || namespaces_->is_own(cookie) ? 0 : cookie;
+  if (flow->unknown) {
+    // Most are none of ours: nobody is asked who made them, and no executable is hashed, until a name says otherwise.
+    GrantedFlow granted;
+    granted.worker = worker;
+    granted.original = flow->original;
+    granted.netns = netns;
+    granted.unknown = *flow;
+    FlowReply answer{query.query, true, 0, flow->original, {}, {}, false, netns, true};
+    answer.flow = flows_.grant(std::move(granted));
+    return reply(std::move(answer));
+  }
   // The exec that made this process may still be in the ring; identity must not be older than the connection.
   drain_kernel_events();
   identify(worker, *flow,
@@ -152,6 +168,34 @@ void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(Flow
              answer.flow = flows_.grant(std::move(granted));
              reply(std::move(answer));
            });
+}
+
+void Desk::with_facts(std::shared_ptr<GrantedFlow> flow, std::function<void()> done) {
+  if (flow->facts) return done();
+  drain_kernel_events();  // as above
+  identify(flow->worker, *flow->unknown, [flow, done = std::move(done)](attribution::Identity identity) {
+    flow->identity = std::move(identity);
+    auto facts = std::make_shared<audit::Draft>();
+    pipeline::identity_fields(flow->identity, *facts);
+    destination_fields(flow->original, *facts);
+    flow->facts = std::move(facts);
+    done();
+  });
+}
+
+void Desk::identity(uint64_t worker, const IdentityQuery& query, std::function<void(IdentityReply)> reply) {
+  auto flow = flows_.find(query.flow, worker);
+  if (!flow) return reply({query.query, {}});
+  with_facts(flow, [flow, number = query.query, reply = std::move(reply)] { reply({number, attribution::serialise(flow->identity)}); });
+}
+
+bool Desk::passed(uint64_t worker, const Passed& message) {
+  const auto flow = flows_.find(message.flow, worker);
+  // Without a record only where nobody knows the address, and once.
+  if (!flow || !flow->unknown || flow->passed) return false;
+  flow->passed = true;
+  ++spliced_;
+  return true;
 }
 
 void Desk::identify(uint64_t worker, const kernel::Flow& flow, Identified done) {
@@ -212,17 +256,42 @@ void Desk::hand_over(Handover& handover) const {
   handover.next_flow = flows_.next();
   for (const auto& [number, flow] : flows_.all()) {
     const auto& open = flow->exchanges.all();
-    handover.flows.push_back({number, flow->worker, flow->original, flow->netns, attribution::serialise(flow->identity),
-                              {open.begin(), open.end()}});
+    HeldFlow held;
+    held.number = number;
+    held.worker = flow->worker;
+    held.original = flow->original;
+    held.netns = flow->netns;
+    if (flow->facts) held.identity = attribution::serialise(flow->identity);
+    held.exchanges.assign(open.begin(), open.end());
+    if (flow->unknown) {
+      held.unknown = true;
+      held.passed = flow->passed;
+      held.socket_cookie = flow->unknown->socket_cookie;
+      held.connect_boot_ns = flow->unknown->connect_boot_ns;
+      held.process = {flow->unknown->process};
+    }
+    handover.flows.push_back(std::move(held));
   }
 }
 
 void Desk::take_over(const Handover& handover) {
   flows_.go_on_from(handover.next_flow);
   for (const HeldFlow& held : handover.flows) {
-    auto identity = attribution::parse(held.identity);
-    WARDEN_CHECK(identity);  // our own words
-    GrantedFlow flow = granted_to(held.worker, held.original, held.netns, std::move(*identity));
+    GrantedFlow flow{held.worker, held.original, held.netns, {}, nullptr, {}, {}, held.passed};
+    if (!held.unknown || !held.identity.empty()) {
+      auto identity = attribution::parse(held.identity);
+      WARDEN_CHECK(identity);  // our own words
+      flow = granted_to(held.worker, held.original, held.netns, std::move(*identity));
+      flow.passed = held.passed;
+    }
+    if (held.unknown) {
+      flow.unknown.emplace();
+      flow.unknown->socket_cookie = held.socket_cookie;
+      flow.unknown->connect_boot_ns = held.connect_boot_ns;
+      flow.unknown->original = held.original;
+      flow.unknown->unknown = true;
+      flow.unknown->process = held.process;
+    }
     for (const std::string& req : held.exchanges) flow.exchanges.begin(req);
     flows_.restore(held.number, std::move(flow));
   }
@@ -255,7 +324,7 @@ bool Desk::decision(uint64_t worker, const Decision& message, std::function<void
   // A connection that is to be spliced waits for its record too: its bytes leave as well.
   const bool splice = draft && draft->kind() == audit::Kind::flow;
   const bool known = draft && (splice || (draft->kind() == audit::Kind::decision && flow->exchanges.begin(req_of(*draft))));
-  if (!known) {
+  if (!known || !flow->facts) {
     refuse_draft(metrics_);
     reply(RecordFault::refused);
     return true;
@@ -282,10 +351,12 @@ bool Desk::flow_record(uint64_t worker, const FlowRecord& message) {
   if (!flow) return false;
   auto draft = read_draft(message.draft, audit::Kind::flow);
   if (!draft) return refuse_draft(metrics_), true;
-  draft->stand_on(flow->facts);
-  if (!flow_rate_.admit(flow->identity.uid, second_now())) return true;
-  observations_.decided(*flow, *draft);
-  recorder_.note(std::move(*draft));
+  if (!flow_rate_.admit(flow->unknown ? flow->unknown->process.uid : flow->identity.uid, second_now())) return true;
+  with_facts(flow, [this, flow, held = std::make_shared<audit::Draft>(std::move(*draft))] {
+    held->stand_on(flow->facts);
+    observations_.decided(*flow, *held);
+    recorder_.note(std::move(*held));
+  });
   return true;
 }
 

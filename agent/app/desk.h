@@ -36,6 +36,8 @@ class Desk final : public WorkerDesk {
         pod_patience_(pod_patience) {}
 
   void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) override;
+  void identity(uint64_t worker, const IdentityQuery& query, std::function<void(IdentityReply)> reply) override;
+  bool passed(uint64_t worker, const Passed& message) override;
   LeafReply leaf(const LeafQuery& query) override;
   Fd socket(uint64_t worker, const SocketQuery& query) override;
   bool decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) override;
@@ -58,6 +60,7 @@ class Desk final : public WorkerDesk {
   // counted.
   void record_connect(const kernel::Event& event, const char* capture);
   [[nodiscard]] size_t flows() const { return flows_.size(); }
+  [[nodiscard]] size_t unknown_flows() const { return flows_.unknown(); }
   [[nodiscard]] uint64_t decided() const { return decided_; }
   [[nodiscard]] uint64_t spliced() const { return spliced_; }
 
@@ -71,6 +74,8 @@ class Desk final : public WorkerDesk {
   };
   // Calls `done` when digests and pod are known, or have taken too long.
   void identify(uint64_t worker, const kernel::Flow& flow, Identified done);
+  // Calls `done` once the flow's identity and facts are there; those of an unknown address wait until somebody asks.
+  void with_facts(std::shared_ptr<GrantedFlow> flow, std::function<void()> done);
   // Whether the accepted connection is the one that was redirected.
   [[nodiscard]] bool is_whose(const kernel::Flow& flow, const FlowQuery& query) const;
   void finish(std::list<Waiting> finished);

@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "agent/attribution/identity.h"
 #include "agent/base/address.h"
+#include "agent/kernel/guard.h"
 #include "audit/record/draft.h"
 
 namespace warden::app {
@@ -44,17 +46,24 @@ struct GrantedFlow {
   attribution::Identity identity;
   std::shared_ptr<const audit::Draft> facts;  // identity and destination, as records stand on them
   OpenExchanges exchanges;
+  // To an unknown address (strict mode): the kernel's facts, from which identity and facts are made once they are asked for.
+  std::optional<kernel::Flow> unknown;
+  bool passed = false;
 };
 
 class Flows {
  public:
   uint64_t grant(GrantedFlow flow) {
     const uint64_t number = next_++;
+    unknown_ += flow.unknown ? 1 : 0;
     flows_.emplace(number, std::make_shared<GrantedFlow>(std::move(flow)));
     return number;
   }
   // One that an earlier program granted; numbers from `next` on are free.
-  void restore(uint64_t number, GrantedFlow flow) { flows_.emplace(number, std::make_shared<GrantedFlow>(std::move(flow))); }
+  void restore(uint64_t number, GrantedFlow flow) {
+    unknown_ += flow.unknown ? 1 : 0;
+    flows_.emplace(number, std::make_shared<GrantedFlow>(std::move(flow)));
+  }
   void go_on_from(uint64_t next) { next_ = next; }
   [[nodiscard]] uint64_t next() const { return next_; }
   [[nodiscard]] const std::unordered_map<uint64_t, std::shared_ptr<GrantedFlow>>& all() const { return flows_; }
@@ -64,15 +73,24 @@ class Flows {
     return found == flows_.end() || found->second->worker != worker ? nullptr : found->second;
   }
   void end(uint64_t number, uint64_t worker) {
-    if (find(number, worker)) flows_.erase(number);
+    const auto flow = find(number, worker);
+    if (!flow) return;
+    unknown_ -= flow->unknown ? 1 : 0;
+    flows_.erase(number);
   }
   void end_all_of(uint64_t worker) {
-    std::erase_if(flows_, [&](const auto& entry) { return entry.second->worker == worker; });
+    std::erase_if(flows_, [&](const auto& entry) {
+      if (entry.second->worker != worker) return false;
+      unknown_ -= entry.second->unknown ? 1 : 0;
+      return true;
+    });
   }
   [[nodiscard]] size_t size() const { return flows_.size(); }
+  [[nodiscard]] size_t unknown() const { return unknown_; }  // those to unknown addresses
 
  private:
   uint64_t next_ = 1;
+  size_t unknown_ = 0;
   std::unordered_map<uint64_t, std::shared_ptr<GrantedFlow>> flows_;
 };
 

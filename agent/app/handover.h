@@ -11,6 +11,7 @@
 #include "agent/base/address.h"
 #include "agent/base/fd.h"
 #include "agent/base/result.h"
+#include "agent/kernel/guard.h"
 
 namespace warden::app {
 
@@ -23,13 +24,26 @@ struct HeldWorker {
   void fields(auto&& field) { field(number), field(pid), field(link), field(passage), field(unread), field(drain_until_ns); }
 };
 
+struct HeldProcess : kernel::ProcessFacts {
+  void fields(auto&& field) {
+    field(tgid), field(tid), field(ppid), field(start_boottime_ns), field(uid), field(gid), field(euid), field(loginuid), field(session);
+    field(cgroup_id), field(netns_cookie), field(exe_inode), field(exe_device), field(comm), field(cgroup_names);
+  }
+};
+
 struct HeldFlow {
   uint64_t number = 0, worker = 0;
   Endpoint original;
   uint64_t netns = 0;
-  std::string identity;  // attribution::serialise
+  std::string identity;  // attribution::serialise; of an unknown address empty until somebody asked
   std::vector<std::string> exchanges;
-  void fields(auto&& field) { field(number), field(worker), field(original), field(netns), field(identity), field(exchanges); }
+  bool unknown = false, passed = false;  // GrantedFlow
+  uint64_t socket_cookie = 0, connect_boot_ns = 0;  // of an unknown address, as its process
+  HeldProcess process = {};
+  void fields(auto&& field) {
+    field(number), field(worker), field(original), field(netns), field(identity), field(exchanges);
+    field(unknown), field(passed), field(socket_cookie), field(connect_boot_ns), field(process);
+  }
 };
 
 // A network namespace that is served; its listeners are with the workers.

@@ -14,9 +14,9 @@ namespace warden::app {
 
 enum class MessageType : uint8_t {
   // worker to supervisor
-  ready = 1, flow_query, leaf_query, decision, outcome, flow_record, flow_end, pong, stats, socket_query,
+  ready = 1, flow_query, leaf_query, decision, outcome, flow_record, flow_end, pong, stats, socket_query, identity_query, passed,
   // supervisor to worker
-  start = 64, flow_reply, leaf_reply, recorded, ping, policy, drain, listener_gone,
+  start = 64, flow_reply, leaf_reply, recorded, ping, policy, drain, listener_gone, identity_reply,
 };
 
 // The worker serves from now on.
@@ -25,7 +25,7 @@ struct Ready {
   uint32_t version = 0;  // must equal kProtocol: a worker of another build is refused
   void fields(auto&& field) { field(version); }
 };
-inline constexpr uint32_t kProtocol = 2;
+inline constexpr uint32_t kProtocol = 3;
 
 // Whose is the connection that was accepted from `peer` on `local`?
 struct FlowQuery {
@@ -42,12 +42,36 @@ struct FlowReply {
   uint64_t flow = 0;     // the supervisor's id; records refer to it
   Endpoint original;
   std::string host;      // the name under which the original address is guarded
-  std::string identity;  // attribution::serialise
+  std::string identity;  // attribution::serialise; empty for an unknown address: see IdentityQuery
   bool told = false;     // the address is known to be that host's, and not only said to be
   uint64_t netns = 0;    // another network namespace than the workers', whose sockets come by SocketQuery; 0: theirs
+  bool unknown = false;  // strict mode: the address is nobody's that is known
   void fields(auto&& field) {
     field(query), field(found), field(flow), field(original), field(host), field(identity), field(told), field(netns);
+    field(unknown);
   }
+};
+
+// Who made a connection to an unknown address, which turned out to be for an LLM?
+struct IdentityQuery {
+  static constexpr MessageType kType = MessageType::identity_query;
+  uint64_t query = 0;
+  uint64_t flow = 0;
+  void fields(auto&& field) { field(query), field(flow); }
+};
+
+struct IdentityReply {
+  static constexpr MessageType kType = MessageType::identity_reply;
+  uint64_t query = 0;
+  std::string identity;  // attribution::serialise; empty: no such flow
+  void fields(auto&& field) { field(query), field(identity); }
+};
+
+// A connection to an unknown address is passed on undecrypted. It has no record; the heartbeat counts it.
+struct Passed {
+  static constexpr MessageType kType = MessageType::passed;
+  uint64_t flow = 0;
+  void fields(auto&& field) { field(flow); }
 };
 
 // A TCP socket in the flow's network namespace, please. Answered through the passage (passage.h), by the same number.
@@ -161,9 +185,11 @@ struct Start {
   uint64_t bodies_bytes_max = 0;        // of all bodies in flight of this worker
   uint64_t spool_bodies_over_bytes = 0;  // 0: none goes to a file
   std::string log_level;
+  bool pass_unreadable = false;  // intercept.unreadable_hello: record
   void fields(auto&& field) {
     field(endpoints), field(policy), field(anchors_pem), field(redaction_key), field(credential_key);
     field(body_bytes_max), field(bodies_bytes_max), field(spool_bodies_over_bytes), field(log_level);
+    field(pass_unreadable);
   }
 };
 

@@ -40,6 +40,11 @@ bool Remote::answer(LeafReply reply) {
   return wake(leaves_, number, std::move(reply));
 }
 
+bool Remote::answer(IdentityReply reply) {
+  const uint64_t number = reply.query;
+  return wake(identities_, number, std::move(reply));
+}
+
 bool Remote::answer(const Recorded& reply) { return wake(records_, reply.token, reply); }
 
 void Remote::answer(uint64_t query, Fd socket) { static_cast<void>(wake(sockets_, query, std::move(socket))); }
@@ -49,10 +54,24 @@ asio::awaitable<std::optional<pipeline::FlowGrant>> Remote::flow(const Endpoint&
   link_->send(FlowQuery{number, peer, local});
   FlowReply reply = co_await wait(flows_, number);
   if (!reply.found) co_return std::nullopt;
+  pipeline::FlowGrant grant{reply.flow, reply.original, std::move(reply.host), {}, reply.told, reply.unknown, reply.netns};
+  if (reply.unknown) co_return grant;
   auto identity = attribution::parse(reply.identity);
   if (!identity) co_return std::nullopt;
-  co_return pipeline::FlowGrant{reply.flow, reply.original, std::move(reply.host), std::move(*identity), reply.told, reply.netns};
+  grant.identity = std::move(*identity);
+  co_return grant;
 }
+
+asio::awaitable<std::optional<attribution::Identity>> Remote::identity(uint64_t flow) {
+  const uint64_t number = next_++;
+  link_->send(IdentityQuery{number, flow});
+  const IdentityReply reply = co_await wait(identities_, number);
+  auto identity = attribution::parse(reply.identity);
+  if (!identity) co_return std::nullopt;
+  co_return std::move(*identity);
+}
+
+void Remote::passed(uint64_t flow) { link_->send(Passed{flow}); }
 
 asio::awaitable<bool> Remote::leaf(const std::string& host) {
   const uint64_t number = next_++;

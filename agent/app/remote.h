@@ -19,6 +19,8 @@ class Remote final : public pipeline::Supervisor {
   void connect(std::shared_ptr<Link> link) { link_ = std::move(link); }
 
   boost::asio::awaitable<std::optional<pipeline::FlowGrant>> flow(const Endpoint& peer, const Endpoint& local) override;
+  boost::asio::awaitable<std::optional<attribution::Identity>> identity(uint64_t flow) override;
+  void passed(uint64_t flow) override;
   boost::asio::awaitable<bool> leaf(const std::string& host) override;
   boost::asio::awaitable<pipeline::RecordResult> record(uint64_t flow, const audit::Draft& decision) override;
   void outcome(uint64_t flow, const audit::Draft& outcome) override;
@@ -29,6 +31,7 @@ class Remote final : public pipeline::Supervisor {
   // Answers, as the worker's link delivers them. False: nobody asked.
   bool answer(FlowReply reply);
   bool answer(LeafReply reply);
+  bool answer(IdentityReply reply);
   bool answer(const Recorded& reply);
   void answer(uint64_t query, Fd socket);
 
@@ -50,6 +53,7 @@ class Remote final : public pipeline::Supervisor {
   uint64_t next_ = 1;
   Waiters<FlowReply> flows_;
   Waiters<LeafReply> leaves_;
+  Waiters<IdentityReply> identities_;
   Waiters<Recorded> records_;
   Waiters<Fd> sockets_;
 };

@@ -62,6 +62,7 @@ json::object status(const Report& report) {
             {"redirected", kernel.redirected},
             {"refused", kernel.refused},
             {"passed", kernel.passed},
+            {"mode", !report.config.intercept.strict ? "learned" : report.strict_suspended ? "strict, suspended" : "strict"},
             {"dns_learned", kernel.dns_learned},
             {"events_dropped", kernel.events_dropped}}},
           {"policy",
@@ -79,6 +80,8 @@ json::object status(const Report& report) {
           {"collector", shipping(report)},
           {"flows", report.desk.flows()},
           {"namespaces", report.namespaces.size()},
+          {"passing", report.desk.unknown_flows()},
+          {"spliced", report.desk.spliced()},
           {"decided", report.desk.decided()}};
 }
 

@@ -27,6 +27,7 @@ struct Report {
   const Namespaces& namespaces;
   const std::string& guarded;  // the cgroup
   bool ready = false;
+  bool strict_suspended = false;
 };
 
 boost::json::object status(const Report& report);

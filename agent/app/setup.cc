@@ -87,6 +87,7 @@ Result<Start, StartError> worker_setup(const AgentConfig& config, const tls::Aut
   start.bodies_bytes_max = config.bodies_bytes_max;
   start.spool_bodies_over_bytes = config.spool_bodies_over_bytes;
   start.log_level = config.log_level;
+  start.pass_unreadable = config.intercept.pass_unreadable_hello;
   return start;
 }
 

@@ -22,6 +22,7 @@
 #include "agent/app/guard_destinations.h"
 #include "agent/app/kubernetes.h"
 #include "agent/app/namespaces.h"
+#include "agent/app/passing_bound.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
 #include "agent/app/setup.h"
@@ -191,6 +192,7 @@ class Control final : public Supervisor {
     if (handover_) workers_->adopt(*handover_), desk_->take_over(*handover_);
     if (auto started = workers_->start(std::move(*start)); !started)
       return refuse(StartError::workers, started.error().detail);
+    passing_ = PassingBound(config_.workers * passing_max());
     serve_namespaces();
     return {};
   }
@@ -236,6 +238,7 @@ class Control final : public Supervisor {
     namespaces_->catch_up();
     desk_->catch_up();
     strays_->look_for_packet_sockets();
+    make_room();
     const bool ours = workers_->all_alive(kAliveWithin);
     if (!stopping_ && (ours || (!ready_ && workers_->adopted_alive(kAliveWithin)))) {
       guard_->beat();
@@ -247,6 +250,16 @@ class Control final : public Supervisor {
     beat_timer_.async_wait([this](boost::system::error_code error) {
       if (!error) beat();
     });
+  }
+
+  // Rather than refuse what is no LLM's, strict mode looks at no more of it until there is room again.
+  void make_room() {
+    const bool suspend = passing_.suspends(desk_->unknown_flows());
+    if (suspend == suspended_) return;
+    if (auto told = guard_->suspend_strict(suspend); !told) return log::error("{}", told.error().detail);
+    suspended_ = suspend;
+    if (suspend) metrics_.count("strict_suspensions_total");
+    log::warn("strict mode {}: {} connections are being passed on", suspend ? "is suspended" : "goes on", desk_->unknown_flows());
   }
 
   void become_ready() {
@@ -346,7 +359,7 @@ class Control final : public Supervisor {
   }
 
   [[nodiscard]] Report report() const {
-    return {config_, *policy_.program, *guard_, *recorder_, *desk_, *workers_, *namespaces_, guarded_, ready_};
+    return {config_, *policy_.program, *guard_, *recorder_, *desk_, *workers_, *namespaces_, guarded_, ready_, suspended_};
   }
 
   [[nodiscard]] std::string ready_path() const { return config_.run_dir + "/ready"; }
@@ -375,7 +388,8 @@ class Control final : public Supervisor {
   asio::posix::stream_descriptor ring_{io_};
   asio::steady_timer beat_timer_{io_}, heartbeat_timer_{io_}, resolve_timer_{io_}, sweep_timer_{io_}, stop_timer_{io_};
   std::chrono::steady_clock::time_point stop_deadline_;
-  bool ready_ = false, stopping_ = false, upgrade_wanted_ = false;
+  PassingBound passing_{0};
+  bool ready_ = false, stopping_ = false, upgrade_wanted_ = false, suspended_ = false;
   Upgrade upgrade_;
   std::optional<Inheritance> inheritance_;
   std::optional<Handover> handover_;

@@ -17,6 +17,7 @@
 #include "agent/app/acceptors.h"
 #include "agent/app/link.h"
 #include "agent/app/passage.h"
+#include "agent/app/passing_bound.h"
 #include "agent/app/remote.h"
 #include "agent/app/sandbox.h"
 #include "agent/base/log.h"
@@ -67,6 +68,7 @@ class Worker {
       case MessageType::policy: return on<Policy>(payload, [this](Policy policy) { return load_policy(policy); });
       case MessageType::flow_reply: return on<FlowReply>(payload, [this](FlowReply r) { return remote_.answer(std::move(r)); });
       case MessageType::leaf_reply: return on<LeafReply>(payload, [this](LeafReply r) { return remote_.answer(std::move(r)); });
+      case MessageType::identity_reply: return on<IdentityReply>(payload, [this](IdentityReply r) { return remote_.answer(std::move(r)); });
       case MessageType::recorded: return on<Recorded>(payload, [this](Recorded r) { return remote_.answer(r); });
       case MessageType::ping: return on<Ping>(payload, [this](Ping ping) { return link_->send(Pong{ping.nonce}), true; });
       case MessageType::listener_gone: return on<ListenerGone>(payload, [this](ListenerGone m) { return acceptors_.close(m.number), true; });
@@ -107,6 +109,8 @@ class Worker {
         remote_, client_tls_, *provider_tls_, pool_, *scanner_, tally_, *catalogue, *pack, nullptr,
         std::move(start.redaction_key), HmacSha256(start.credential_key), hex(view((*pack)->digest())), start.body_bytes_max,
         *bodies_, false});
+    services_->pass_unreadable = start.pass_unreadable;
+    services_->passing_max = passing_max();
     if (!load_policy(start.policy)) return false;
     // Everything that needs a file or a thread exists by now; from here on nothing can be opened.
     if (const auto confined = enter_sandbox(); !confined) {

@@ -134,6 +134,12 @@ bool Workers::receive(uint64_t number, MessageType type, std::string_view payloa
         desk_.flow(number, m, [link = one.link](const FlowReply& reply) { link->send(reply); });
         return true;
       });
+    case MessageType::identity_query:
+      return with(IdentityQuery{}, [&](const IdentityQuery& m) {
+        desk_.identity(number, m, [link = one.link](const IdentityReply& reply) { link->send(reply); });
+        return true;
+      });
+    case MessageType::passed: return with(Passed{}, [&](const Passed& m) { return desk_.passed(number, m); });
     case MessageType::leaf_query:
       return with(LeafQuery{}, [&](const LeafQuery& m) { return one.link->send(desk_.leaf(m)), true; });
     case MessageType::socket_query:

@@ -28,11 +28,13 @@ class WorkerDesk {
   virtual ~WorkerDesk() = default;
   // `reply` is called once, now or later.
   virtual void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) = 0;
+  virtual void identity(uint64_t worker, const IdentityQuery& query, std::function<void(IdentityReply)> reply) = 0;
   virtual LeafReply leaf(const LeafQuery& query) = 0;
   // Empty: not to be had. The query's flow must be the worker's.
   virtual Fd socket(uint64_t worker, const SocketQuery& query) = 0;
   // The same here. False, here and below: the worker broke the protocol.
   virtual bool decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) = 0;
+  virtual bool passed(uint64_t worker, const Passed& message) = 0;
   virtual bool outcome(uint64_t worker, const Outcome& message) = 0;
   virtual bool flow_record(uint64_t worker, const FlowRecord& message) = 0;
   virtual void flow_end(uint64_t worker, const FlowEnd& message) = 0;

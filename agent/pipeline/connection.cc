@@ -7,6 +7,7 @@
 #include "agent/base/log.h"
 #include "agent/pipeline/exchange.h"
 #include "agent/pipeline/joints.h"
+#include "agent/pipeline/passing.h"
 #include "agent/pipeline/provider_leg.h"
 #include "agent/pipeline/records.h"
 #include "tlsproxy/forward/splice.h"
@@ -85,7 +86,9 @@ asio::awaitable<void> splice_through(Connection& connection, std::string_view se
   tcp::socket socket(connection.client.stream.socket().get_executor());
   if (!co_await dial_original(connection, socket)) co_return;
   tcp::socket client = std::move(connection.client.stream.socket());
-  co_await forward::splice(std::move(client), std::move(socket), seen);
+  forward::Ahead ahead;
+  ahead.passed = seen;
+  co_await forward::splice(std::move(client), std::move(socket), services.pipes, std::move(ahead));
 }
 
 // TLS towards the application. False: it did not come about, and that has been recorded.
@@ -115,6 +118,36 @@ asio::awaitable<bool> accept_tls(Connection& connection, const intercept::Openin
   co_return false;
 }
 
+// Exchange after exchange.
+asio::awaitable<void> run(Connection& connection, intercept::Opening& opening) {
+  Services& services = connection.services;
+  services.tally.count("connections_total|proxied");
+  if (opening.layer == intercept::Layer::tls) {
+    if (!co_await accept_tls(connection, opening)) co_return;
+  } else {
+    connection.client.ahead = std::move(opening.seen);
+  }
+  identity_facts(connection.grant.identity, connection.facts);
+  ExchangeEnd end = ExchangeEnd::next;
+  while (end == ExchangeEnd::next && !services.draining) end = co_await run_exchange(connection);
+  release_provider(connection);
+  if (end == ExchangeEnd::cut) {
+    // A clean end would make a cut answer look whole to nearly every SDK.
+    boost::system::error_code ignored;
+    connection.client.stream.socket().set_option(asio::socket_base::linger(true, 0), ignored);
+    connection.client.stream.close();
+    co_return;
+  }
+  (void)co_await connection.client.stream.shutdown();
+}
+
+asio::awaitable<void> serve_unknown(Connection& connection) {
+  intercept::Opening opening;
+  const bool llm = co_await look_or_pass(connection, opening);
+  if (llm) co_await run(connection, opening);
+}
+
+// At an address that is an LLM's, or is said to be.
 asio::awaitable<void> serve_flow(Connection& connection) {
   Services& services = connection.services;
   auto opening = co_await intercept::read_opening(connection.client.stream.socket(), kOpeningTimeoutMs);
@@ -140,24 +173,7 @@ asio::awaitable<void> serve_flow(Connection& connection) {
                                     flow_draft(connection.grant, connection.host, "refused", chosen.reason));
     co_return;
   }
-  services.tally.count("connections_total|proxied");
-  if (opening->layer == intercept::Layer::tls) {
-    if (!co_await accept_tls(connection, *opening)) co_return;
-  } else {
-    connection.client.ahead = std::move(opening->seen);
-  }
-  identity_facts(connection.grant.identity, connection.facts);
-  ExchangeEnd end = ExchangeEnd::next;
-  while (end == ExchangeEnd::next && !services.draining) end = co_await run_exchange(connection);
-  release_provider(connection);
-  if (end == ExchangeEnd::cut) {
-    // A clean end would make a cut answer look whole to nearly every SDK.
-    boost::system::error_code ignored;
-    connection.client.stream.socket().set_option(asio::socket_base::linger(true, 0), ignored);
-    connection.client.stream.close();
-    co_return;
-  }
-  (void)co_await connection.client.stream.shutdown();
+  co_await run(connection, *opening);
 }
 
 }  // namespace
@@ -184,7 +200,10 @@ asio::awaitable<void> serve(Services& services, tcp::socket socket) {
                         .request = Request(services.bodies),
                         .segments = {},
                         .row_of = {}};
-  co_await serve_flow(connection);
+  if (connection.grant.unknown)
+    co_await serve_unknown(connection);
+  else
+    co_await serve_flow(connection);
   services.supervisor.flow_end(connection.grant.flow);
 }
 

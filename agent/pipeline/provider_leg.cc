@@ -2,12 +2,9 @@
 #include "agent/pipeline/provider_leg.h"
 
 #include "agent/pipeline/hangup_watch.h"
-#include "tlsproxy/forward/connector.h"
 
 namespace warden::pipeline {
 namespace {
-
-constexpr int kDialTimeoutMs = 30'000;
 
 std::string pool_key(const Connection& connection, std::string_view credential_fingerprint) {
   std::string key = connection.host;
@@ -55,7 +52,7 @@ tls::Async<tls::Stream> open_leg(Connection& connection) {
 
 }  // namespace
 
-tls::Async<void> dial_original(Connection& connection, tls::Stream::Socket& socket) {
+tls::Async<void> dial_original(Connection& connection, tls::Stream::Socket& socket, forward::DialFrom from) {
   const Endpoint& original = connection.grant.original;
   if (connection.grant.netns != 0) {
     Fd fd = co_await connection.services.supervisor.socket(connection.grant.flow, !original.is_v4());
@@ -64,7 +61,7 @@ tls::Async<void> dial_original(Connection& connection, tls::Stream::Socket& sock
     if (!fd || error) co_return fail(tls::StreamError::closed, "no socket in the application's network namespace");
     static_cast<void>(fd.release());
   }
-  co_return co_await forward::dial(socket, original, kDialTimeoutMs);
+  co_return co_await forward::dial(socket, original, from);
 }
 
 tls::Async<void> reach_provider(Connection& connection, std::string_view credential_fingerprint) {

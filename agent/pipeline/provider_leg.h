@@ -6,12 +6,13 @@
 #include <string_view>
 
 #include "agent/pipeline/connection.h"
+#include "tlsproxy/forward/connector.h"
 
 namespace warden::pipeline {
 
 // Connects `socket` to the address the application had chosen, from the network namespace that it lives in. Whoever closes
 // `socket` meanwhile ends it.
-tls::Async<void> dial_original(Connection& connection, tls::Stream::Socket& socket);
+tls::Async<void> dial_original(Connection& connection, tls::Stream::Socket& socket, forward::DialFrom from = {});
 // Given up when the application leaves meanwhile: then, and only then, the error is `cancelled`.
 tls::Async<void> reach_provider(Connection& connection, std::string_view credential_fingerprint);
 void keep_or_drop_provider(Connection& connection, bool reusable);

@@ -20,6 +20,7 @@
 #include "policy/classify/engine.h"
 #include "policy/decide/decide.h"
 #include "tlsproxy/forward/pool.h"
+#include "tlsproxy/forward/splice.h"
 #include "tlsproxy/provider/catalogue.h"
 #include "tlsproxy/tls/context.h"
 
@@ -33,6 +34,9 @@ struct FlowGrant {
   std::string host;  // the name under which that address is guarded
   attribution::Identity identity;
   bool told = false;   // the address is known to be that host's; else DNS or a client said so
+  // Strict mode brought it here: nobody knows the address. The identity is not filled then, since most such connections are none
+  // of ours; ask for it (Supervisor::identity).
+  bool unknown = false;
   uint64_t netns = 0;  // another network namespace than ours, from which the provider must be dialled; 0: ours
 };
 
@@ -44,6 +48,10 @@ class Supervisor {
   virtual ~Supervisor() = default;
   // Whose connection is this? nullopt: nobody was redirected here from there.
   virtual boost::asio::awaitable<std::optional<FlowGrant>> flow(const Endpoint& peer, const Endpoint& local) = 0;
+  // Who made a connection to an unknown address. nullopt: there is no such flow.
+  virtual boost::asio::awaitable<std::optional<attribution::Identity>> identity(uint64_t flow) = 0;
+  // A connection to an unknown address is passed on undecrypted: counted, without a record.
+  virtual void passed(uint64_t flow) = 0;
   // Makes sure the client context has a leaf for `host`; false: the authority refuses the name.
   virtual boost::asio::awaitable<bool> leaf(const std::string& host) = 0;
   // Returns when the record of a decision (or of a connection to be spliced) is durable, or cannot be made so.
@@ -71,6 +79,11 @@ struct Services {
   uint64_t body_bytes_max = 0;
   Bodies& bodies;
   bool draining = false;
+  bool pass_unreadable = false;  // strict mode: an opening too odd to find a name in goes on, recorded
+  forward::Pipes pipes = {};
+  // Connections to unknown addresses, beyond whose bound they are refused. Shared, since the loop may outlive us with some of them.
+  std::shared_ptr<size_t> passing = std::make_shared<size_t>(0);
+  size_t passing_max = 0;
   std::unordered_set<Connection*> idle = {};  // wait for the first byte of a request
 };
 

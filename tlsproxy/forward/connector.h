@@ -4,13 +4,19 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <optional>
 
 #include "agent/base/address.h"
 #include "tlsproxy/tls/stream.h"
 
 namespace warden::forward {
 
-// A `socket` that is open already is taken as it is. TCP_NODELAY is set. `timeout_ms` bounds the handshake of TCP, not what follows. Whoever closes `socket` meanwhile ends it.
-tls::Async<void> dial(boost::asio::ip::tcp::socket& socket, const Endpoint& to, int timeout_ms);
+struct DialFrom {
+  int timeout_ms = 30'000;         // of the handshake of TCP, not of what follows
+  std::optional<Endpoint> source;  // its address alone; else the kernel chooses
+};
+
+// A `socket` that is open already is taken as it is. TCP_NODELAY is set. Whoever closes `socket` meanwhile ends it.
+tls::Async<void> dial(boost::asio::ip::tcp::socket& socket, const Endpoint& to, DialFrom from);
 
 }  // namespace warden::forward

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/app/flow_rate.h"
+#include "agent/app/passing_bound.h"
 
 namespace warden::app {
 namespace {
@@ -43,6 +44,34 @@ TEST(FlowRate, ManyUsersMeetTheHostsBound) {
   for (uint32_t uid = 0; uid < 100'000; ++uid) admitted += rate.admit(uid, 1) ? 1 : 0;
   EXPECT_EQ(admitted, FlowRate::kPerHostMax);
   EXPECT_EQ(rate.take_over(2), 100'000 - FlowRate::kPerHostMax);
+}
+
+TEST(Flows, CountsThoseToUnknownAddresses) {
+  Flows flows;
+  GrantedFlow unknown;
+  unknown.worker = 1;
+  unknown.unknown.emplace();
+  const uint64_t first = flows.grant(unknown);
+  flows.grant(unknown);
+  flows.grant(GrantedFlow{});
+  flows.restore(100, unknown);
+  EXPECT_EQ(flows.unknown(), 3u);
+  flows.end(first, 2);
+  EXPECT_EQ(flows.unknown(), 3u) << "another worker's";
+  flows.end(first, 1);
+  EXPECT_EQ(flows.unknown(), 2u);
+  flows.end_all_of(1);
+  EXPECT_EQ(flows.unknown(), 0u);
+  EXPECT_EQ(flows.size(), 1u);
+}
+
+TEST(PassingBound, GoesOnOnlyWhenThereIsRoomAgain) {
+  PassingBound bound(100);
+  EXPECT_FALSE(bound.suspends(49));
+  EXPECT_TRUE(bound.suspends(50));
+  EXPECT_TRUE(bound.suspends(26));
+  EXPECT_FALSE(bound.suspends(25));
+  EXPECT_FALSE(bound.suspends(49));
 }
 
 }  // namespace

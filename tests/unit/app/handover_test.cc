@@ -16,6 +16,12 @@ Handover sample() {
   handover.port = 40123;
   handover.workers = {{5, 4711, 9, 10, std::string("\x05\0\0", 3), 0}, {6, -1, 11, 12, {}, 123456789}};
   handover.flows = {{99, 5, *Endpoint::parse("203.0.113.7", 443), 4, "identity", {"req-1", "req-2"}}};
+  HeldFlow& unknown = handover.flows.emplace_back();
+  unknown.unknown = unknown.passed = true;
+  unknown.socket_cookie = 77;
+  unknown.process.uid = 1000;
+  unknown.process.comm = "curl";
+  unknown.process.cgroup_names = {"a", "b"};
   handover.namespaces = {{1 << 20, 13, 14, 15}, {8, 16, 17, -1}};
   handover.last_serving = 12;
   return handover;
@@ -34,7 +40,13 @@ TEST(Handover, ComesBackAsItWasStored) {
   EXPECT_EQ(read->workers[0].passage, 10);
   EXPECT_EQ(read->workers[0].unread, std::string("\x05\0\0", 3));
   EXPECT_EQ(read->workers[1].drain_until_ns, 123456789);
-  ASSERT_EQ(read->flows.size(), 1u);
+  ASSERT_EQ(read->flows.size(), 2u);
+  EXPECT_FALSE(read->flows[0].unknown);
+  EXPECT_TRUE(read->flows[1].unknown && read->flows[1].passed);
+  EXPECT_EQ(read->flows[1].socket_cookie, 77u);
+  EXPECT_EQ(read->flows[1].process.uid, 1000u);
+  EXPECT_EQ(read->flows[1].process.comm, "curl");
+  EXPECT_EQ(read->flows[1].process.cgroup_names, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(read->flows[0].original.to_string(), "203.0.113.7:443");
   EXPECT_EQ(read->flows[0].exchanges, (std::vector<std::string>{"req-1", "req-2"}));
   ASSERT_EQ(read->namespaces.size(), 2u);

@@ -50,6 +50,7 @@ TEST_F(ConfigTest, TheShippedFileIsTheDefaults) {
   EXPECT_EQ(shipped->metrics_listen, defaults.metrics_listen);
   EXPECT_FALSE(shipped->intercept.pass_when_agent_down);
   EXPECT_TRUE(shipped->intercept.endpoints.empty());
+  EXPECT_EQ(shipped->intercept.strict_ports, defaults.intercept.strict_ports);
   EXPECT_FALSE(shipped->audit.collector);
 }
 
@@ -77,6 +78,8 @@ metrics: { listen: off }
   EXPECT_EQ(config->intercept.cgroup, "/sys/fs/cgroup/unified/x");
   EXPECT_TRUE(config->intercept.pass_when_agent_down);
   EXPECT_TRUE(config->intercept.strict);
+  EXPECT_TRUE(config->intercept.refuse_unknown_quic) << "QUIC would hide what strict mode is to see";
+  EXPECT_EQ(config->intercept.strict_ports, (std::vector<uint16_t>{443, 8443}));
   ASSERT_EQ(config->intercept.endpoints.size(), 1u);
   EXPECT_EQ(config->intercept.endpoints[0].addresses[1].to_string(), "[::1]:8443");
   EXPECT_FALSE(config->intercept.endpoints[0].tls);
@@ -113,6 +116,17 @@ TEST_F(ConfigTest, ErrorsSayWhereAndTheRemedy) {
               HasSubstr("intercept.endpoints[0].host: missing"));
   EXPECT_THAT(refused("a: [\n"), HasSubstr("agent.yaml:"));
   EXPECT_THAT(refused("- a\n"), HasSubstr("expected keys and values"));
+}
+
+TEST_F(ConfigTest, StrictPortsAreBounded) {
+  const auto config = agent("intercept: { strict_ports: [443, 9443], mode: strict, unknown_quic: record }\n");
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->intercept.strict_ports, (std::vector<uint16_t>{443, 9443}));
+  EXPECT_FALSE(config->intercept.refuse_unknown_quic) << "the word that was given";
+  EXPECT_FALSE(agent("intercept: { mode: learned }\n")->intercept.refuse_unknown_quic);
+  EXPECT_THAT(refused("intercept: { strict_ports: [] }\n"), HasSubstr("strict_ports: give at least one port"));
+  for (const char* bad : {"[0]", "[65536]", "[443, 443]", "[x]", "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"})
+    EXPECT_THAT(refused("intercept: { strict_ports: " + std::string(bad) + " }\n"), HasSubstr("intercept.strict_ports: give at most 16")) << bad;
 }
 
 TEST_F(ConfigTest, ReportsAllMistakesAtOnce) {

@@ -44,9 +44,14 @@ class Recorded final : public Supervisor {
  public:
   FlowGrant grant;
   std::vector<audit::Draft> decisions, outcomes, flows;
-  size_t ended = 0, sockets = 0;
+  size_t ended = 0, sockets = 0, identities = 0, passed_on = 0;
 
   asio::awaitable<std::optional<FlowGrant>> flow(const Endpoint&, const Endpoint&) override { co_return grant; }
+  asio::awaitable<std::optional<attribution::Identity>> identity(uint64_t) override {
+    ++identities;
+    co_return attribution::Identity{};
+  }
+  void passed(uint64_t) override { ++passed_on; }
   asio::awaitable<bool> leaf(const std::string&) override { co_return false; }
   asio::awaitable<RecordResult> record(uint64_t, const audit::Draft& decision) override {
     decisions.push_back(decision);
