@@ -129,13 +129,9 @@ TEST_F(PassingTest, BytesThatAreHeldMeanwhileGoOnWhenTheClientWaits) {
 }
 
 TEST_F(PassingTest, ADestinationThatRefusesAndAWorkerThatIsFullReset) {
-  uint16_t closed = 0;
-  {
-    Other gone(worker_.io);
-    closed = gone.port();
-  }
-  worker_.io.poll();
-  lead_to(closed);
+  Tcp::acceptor gone(worker_.io, Tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  lead_to(gone.local_endpoint().port());
+  gone.close();
   const auto call = worker_.call("hello\n");
   ASSERT_TRUE(worker_.run([&] { return call->over; }));
   EXPECT_EQ(worker_.supervisor.passed_on, 0u);
