@@ -42,6 +42,7 @@ enum ew_config_flag {
   EW_REFUSE_SPECIAL = 8,      /* intercept.raw_sockets: refuse */
   EW_STRICT = 16,             /* intercept.mode: strict */
   EW_STRICT_SUSPENDED = 32,   /* ... and the workers have as many connections to pass on as they can hold */
+  EW_OBSERVE = 64,            /* intercept.mode: observe. Nothing is redirected, refused or dropped, agent or none */
 };
 
 /* The single element of map `config`. */
@@ -106,7 +107,7 @@ EW_ASSERT(sizeof(struct ew_watch) == 16);
 /* Bits in `noted`. */
 enum ew_noted {
   EW_NOTED_QUIC = 1,  /* unknown QUIC */
-  EW_NOTED_GUARD = 2, /* a datagram to an LLM that no hook had stopped */
+  EW_NOTED_GUARD = 2, /* a datagram to an LLM that no hook had stopped, or that is only observed */
 };
 
 /* Keys of `generations`, which grow with each new destination: sockets are then looked at again. */
@@ -164,7 +165,7 @@ enum ew_event_kind {
   EW_EVENT_CONNECT = 1, /* redirected */
   EW_EVENT_REFUSED,
   EW_EVENT_QUIC_REFUSED,
-  EW_EVENT_PASSED, /* let through because the configuration says so: agent stale, or unknown QUIC */
+  EW_EVENT_PASSED, /* let through because the configuration says so: observing, agent stale, or unknown QUIC */
   EW_EVENT_EXEC,
   EW_EVENT_FORK,
   EW_EVENT_EXIT,
@@ -188,6 +189,7 @@ enum ew_reason {
   EW_REASON_PACKET_SOCKET,
   EW_REASON_XDP_SOCKET,
   EW_REASON_NOT_HOOKED, /* an LLM's address, though connect() was not redirected */
+  EW_REASON_OBSERVE,    /* an LLM's address in connect(), where the configuration only observes */
 };
 
 /* Each record of ring `events` starts so; the kind says which of the structures below it is. */
@@ -236,7 +238,7 @@ enum ew_counter {
   EW_CONNECTS_SEEN, /* every connect() of the guarded subtree */
   EW_REDIRECTED,
   EW_REFUSED,
-  EW_PASSED, /* LLM destinations let through: exempt cgroup, or stale and configured so */
+  EW_PASSED, /* LLM destinations let through: exempt cgroup, observing, or stale and configured so */
   EW_EVENTS_DROPPED,
   EW_DNS_ANSWERS,
   EW_DNS_LEARNED,

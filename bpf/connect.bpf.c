@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
 // cgroup/connect4 and connect6: every connect() of the guarded subtree. A destination that is not an LLM's
 // costs two lookups. An LLM's is redirected to the namespace's listener, or refused; never let through by an
-// accident. In strict mode a TCP connection to anybody else is redirected too where that is possible.
+// accident. In strict mode a TCP connection to anybody else is redirected too where that is possible. Where the
+// configuration only observes, it is reported and goes its way.
 #include "bpf/lib/common.h"
 #include "bpf/lib/destination.h"
 #include "bpf/lib/flow.h"
@@ -103,9 +104,11 @@ static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_des
     if (stream) exempt_stream(ctx);
     return EW_ALLOW;
   }
+  // Before anything that depends on the agent: whether it runs makes no difference to what is only observed.
+  if (observes(settings) && datagram) return observe_quic(ctx, destination);
   if (datagram) return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_QUIC);
-  if (is_stale(settings)) {
-    int decision = when_stale(ctx, destination, settings);
+  if (observes(settings) || is_stale(settings)) {
+    int decision = when_away(ctx, destination, settings);
     if (decision == EW_ALLOW && stream) exempt_stream(ctx);
     return decision;
   }

@@ -11,6 +11,7 @@ static __always_inline int decide(struct bpf_sock_addr* ctx, const struct ew_des
   if (!is_llm(destination)) return unknown_quic(ctx, destination);
   struct ew_config* settings = configuration();
   if (!settings || is_exempt(settings)) return EW_ALLOW;
+  if (observes(settings)) return observe_quic(ctx, destination);
   return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_QUIC);
 }
 

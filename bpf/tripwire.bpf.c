@@ -162,7 +162,14 @@ __noinline int ew_tripwire_report(struct __sk_buff* skb, __u32 reason, __u32 pas
   return 1;
 }
 
-static __always_inline int refuse(struct __sk_buff* skb, struct ew_watch* watch, __u32 reason) {
+static __always_inline int refuse(struct __sk_buff* skb, struct ew_watch* watch, __u32 reason,
+                                  const struct ew_config* settings) {
+  if (observes(settings)) {
+    watch->stage = EW_STAGE_EXEMPT;
+    count(EW_PASSED);
+    ew_tripwire_report(skb, reason, 1);
+    return EW_ALLOW;
+  }
   watch->stage = EW_STAGE_REFUSED;
   count(EW_REFUSED);
   ew_tripwire_report(skb, reason, 0);
@@ -196,13 +203,13 @@ static __always_inline int close_opening(struct __sk_buff* skb, struct bpf_sock*
     // In a tunnel the address is the proxy's, and not to be learned. Nor is one at a port where the name has no endpoint: what
     // serves others there, a database or a mail server, would be taken for an LLM's because one client said so.
     if (!tunnel && wanted == WANTED_AT_ITS_PORT) ew_tripwire_learn(skb);
-    verdict = refuse(skb, watch, tunnel ? EW_REASON_TUNNEL : EW_REASON_TRIPWIRE);
+    verdict = refuse(skb, watch, tunnel ? EW_REASON_TUNNEL : EW_REASON_TRIPWIRE, settings);
   } else if (o->verdict == VERDICT_UNREADABLE) {
     if (settings->flags & EW_PASS_UNREADABLE) {
       ew_tripwire_report(skb, EW_REASON_UNREADABLE, 1);
       watch->stage = EW_STAGE_CLEAR;
     } else {
-      verdict = refuse(skb, watch, EW_REASON_UNREADABLE);
+      verdict = refuse(skb, watch, EW_REASON_UNREADABLE, settings);
     }
   } else if (o->verdict == VERDICT_NAME && !o->tunnel) {
     watch->stage = EW_STAGE_CLEAR;
@@ -230,7 +237,7 @@ static __always_inline int read_opening(struct __sk_buff* skb, struct bpf_sock* 
   }
   if (begins) bpf_sk_storage_delete(&openings, socket);  // one that a disconnected stream left
   struct opening* o = bpf_sk_storage_get(&openings, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!o) return refuse(skb, watch, EW_REASON_MAP_FULL);
+  if (!o) return refuse(skb, watch, EW_REASON_MAP_FULL, settings);
   if (begins) o->form = form;
   o->at = segment->at;
   o->end = segment->at + segment->length;
@@ -265,7 +272,7 @@ static __always_inline int stream_packet(struct __sk_buff* skb, struct bpf_sock*
   if (!segment.length) return EW_ALLOW;
   int readable = in_sequence(watch, &segment);
   if (!segment.length) return EW_ALLOW;
-  if (!readable) return refuse(skb, watch, EW_REASON_UNREADABLE);
+  if (!readable) return refuse(skb, watch, EW_REASON_UNREADABLE, settings);
   watch->sequence = segment.sequence + segment.length;
   return read_opening(skb, socket, watch, &segment, settings);
 }
@@ -289,8 +296,8 @@ static __always_inline int check_address(struct __sk_buff* skb, struct bpf_sock*
   /* Not for what was learned meanwhile: its opening has been read and named no LLM, and whoever taught the address may have
    * lied about it. */
   if (!is_told(&asked) && !is_told(&peer)) return EW_ALLOW;
-  if (!(settings->flags & EW_PASS_WHEN_STALE) || !is_stale(settings))
-    return refuse(skb, watch, EW_REASON_NOT_HOOKED);
+  if (observes(settings) || !(settings->flags & EW_PASS_WHEN_STALE) || !is_stale(settings))
+    return refuse(skb, watch, EW_REASON_NOT_HOOKED, settings);
   watch->stage = EW_STAGE_EXEMPT;
   count(EW_PASSED);
   ew_tripwire_report(skb, EW_REASON_AGENT_STALE, 1);
@@ -317,12 +324,14 @@ static __always_inline int datagram_packet(struct __sk_buff* skb, struct bpf_soc
   if (!read_destination(skb, &transport, &destination) || !is_llm(&destination)) return EW_ALLOW;
   struct ew_config* settings = configuration();
   if (!settings || is_workers(socket, settings)) return EW_ALLOW;
-  count(EW_REFUSED);
+  int passed = observes(settings), verdict = passed ? EW_ALLOW : EW_REFUSE;
+  if (!passed) count(EW_REFUSED);
   __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (reported && *reported & EW_NOTED_GUARD) return EW_REFUSE;
+  if (reported && *reported & EW_NOTED_GUARD) return verdict;
   if (reported) *reported |= EW_NOTED_GUARD;
-  ew_tripwire_report(skb, kind == EW_IPPROTO_UDP ? EW_REASON_QUIC : EW_REASON_NOT_HOOKED, 0);
-  return EW_REFUSE;
+  if (passed) count(EW_PASSED);
+  ew_tripwire_report(skb, kind == EW_IPPROTO_UDP ? EW_REASON_QUIC : EW_REASON_NOT_HOOKED, passed);
+  return verdict;
 }
 
 SEC("cgroup_skb/egress")
@@ -337,7 +346,7 @@ int ew_tripwire(struct __sk_buff* skb) {
   if (!settings) return EW_ALLOW;
   if (!watch) {
     watch = bpf_sk_storage_get(&watches, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-    if (!watch) return EW_REFUSE;
+    if (!watch) return observes(settings) ? EW_ALLOW : EW_REFUSE;
     if (is_redirected(socket) || is_workers(socket, settings)) {
       watch->stage = EW_STAGE_EXEMPT;
       return EW_ALLOW;

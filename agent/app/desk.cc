@@ -277,13 +277,16 @@ void Desk::hand_over(Handover& handover) const {
 void Desk::take_over(const Handover& handover) {
   flows_.go_on_from(handover.next_flow);
   for (const HeldFlow& held : handover.flows) {
-    GrantedFlow flow{held.worker, held.original, held.netns, {}, nullptr, {}, {}, held.passed};
+    GrantedFlow flow;
+    flow.worker = held.worker;
+    flow.original = held.original;
+    flow.netns = held.netns;
     if (!held.unknown || !held.identity.empty()) {
       auto identity = attribution::parse(held.identity);
       WARDEN_CHECK(identity);  // our own words
       flow = granted_to(held.worker, held.original, held.netns, std::move(*identity));
-      flow.passed = held.passed;
     }
+    flow.passed = held.passed;
     if (held.unknown) {
       flow.unknown.emplace();
       flow.unknown->socket_cookie = held.socket_cookie;

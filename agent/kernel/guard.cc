@@ -46,6 +46,22 @@ std::vector<Key> keys_of(int map) {
 
 uint64_t boot_ns() { return static_cast<uint64_t>(boot_us()) * 1000; }
 
+bool has_destination(EventKind kind) {
+  return kind == EventKind::refused || kind == EventKind::quic_refused || kind == EventKind::passed || kind == EventKind::tripped;
+}
+
+uint32_t flags_of(const GuardConfig& config) {
+  // What would refuse is not asked for, so that no program can do so by an oversight.
+  if (config.observe) return EW_OBSERVE | EW_PASS_WHEN_STALE | EW_PASS_UNREADABLE;
+  uint32_t flags = 0;
+  if (config.pass_when_stale) flags |= EW_PASS_WHEN_STALE;
+  if (config.refuse_unknown_quic) flags |= EW_REFUSE_UNKNOWN_QUIC;
+  if (config.pass_unreadable) flags |= EW_PASS_UNREADABLE;
+  if (config.refuse_special_sockets) flags |= EW_REFUSE_SPECIAL;
+  if (!config.strict_ports.empty()) flags |= EW_STRICT;
+  return flags;
+}
+
 class PinnedGuard final : public Guard {
  public:
   PinnedGuard(Programs programs, bool took_over) : programs_(std::move(programs)), took_over_(took_over) {}
@@ -78,6 +94,7 @@ class PinnedGuard final : public Guard {
   void bump_generation();
   Result<void, GuardError> write_settings();
   Result<void, GuardError> write_strict_ports(const std::vector<uint16_t>& ports);
+  bool name_host(Flow& flow) const;
   static int on_record(void* self, void* data, size_t size);
 
   Programs programs_;
@@ -97,11 +114,7 @@ Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint6
   ew_config& value = settings_;
   value = {};
   value.layout_version = EW_LAYOUT_VERSION;
-  if (config.pass_when_stale) value.flags |= EW_PASS_WHEN_STALE;
-  if (config.refuse_unknown_quic) value.flags |= EW_REFUSE_UNKNOWN_QUIC;
-  if (config.pass_unreadable) value.flags |= EW_PASS_UNREADABLE;
-  if (config.refuse_special_sockets) value.flags |= EW_REFUSE_SPECIAL;
-  if (!config.strict_ports.empty()) value.flags |= EW_STRICT;
+  value.flags = flags_of(config);
   value.guarded_cgroup = cgroup;
   value.exempt_cgroup = config.exempt_cgroup;
   value.stale_after_ns = static_cast<uint64_t>(std::chrono::nanoseconds(config.stale_after).count());
@@ -136,7 +149,7 @@ Result<void, GuardError> PinnedGuard::suspend_strict(bool suspended) {
 }
 
 // A dead agent's ports may be anybody's by now; a live one, being replaced, keeps serving until we set our
-// own.
+// own. Who only observes never will.
 void PinnedGuard::forget_dead_listeners(const GuardConfig& config) {
   const int map = bpf_map__fd(programs_->maps.listeners);
   served_before_ = keys_of<uint64_t>(map);
@@ -144,7 +157,7 @@ void PinnedGuard::forget_dead_listeners(const GuardConfig& config) {
   bpf_map_lookup_elem(bpf_map__fd(programs_->maps.heartbeat), &kOnly, &beat);
   const int64_t age_ns = monotonic_ns() - static_cast<int64_t>(beat);
   const bool alive = beat != 0 && age_ns <= std::chrono::nanoseconds(config.stale_after).count();
-  if (alive && !config.forget_listeners) return;
+  if (alive && !config.forget_listeners && !config.observe) return;
   for (const uint64_t key : served_before_) bpf_map_delete_elem(map, &key);
 }
 
@@ -251,19 +264,25 @@ std::optional<Flow> PinnedGuard::find_flow(const Endpoint& peer, const Endpoint&
   ew_flow flow{};
   if (bpf_map_lookup_elem(bpf_map__fd(programs_->maps.flows), &cookie, &flow) != 0) return std::nullopt;
   Flow found = to_flow(flow);
-  const ew_destination original = to_destination(found.original);
-  ew_known known{};
-  found.told = bpf_map_lookup_elem(bpf_map__fd(programs_->maps.destinations), &original, &known) == 0;
-  if (found.told || bpf_map_lookup_elem(bpf_map__fd(programs_->maps.learned), &original, &known) == 0)
-    found.host.assign(known.host, strnlen(known.host, sizeof known.host));
-  else
-    found.unknown = (settings_.flags & EW_STRICT) != 0;
+  found.unknown = !name_host(found) && (settings_.flags & EW_STRICT) != 0;
   return found;
 }
 
+bool PinnedGuard::name_host(Flow& flow) const {
+  const ew_destination original = to_destination(flow.original);
+  ew_known known{};
+  flow.told = bpf_map_lookup_elem(bpf_map__fd(programs_->maps.destinations), &original, &known) == 0;
+  if (!flow.told && bpf_map_lookup_elem(bpf_map__fd(programs_->maps.learned), &original, &known) != 0) return false;
+  flow.host.assign(known.host, strnlen(known.host, sizeof known.host));
+  return true;
+}
+
 int PinnedGuard::on_record(void* self, void* data, size_t size) {
-  const auto event = to_event({static_cast<const char*>(data), size});
-  if (event) (*static_cast<PinnedGuard*>(self)->deliver_)(*event);
+  auto event = to_event({static_cast<const char*>(data), size});
+  if (!event) return 0;
+  auto* const guard = static_cast<PinnedGuard*>(self);
+  if (has_destination(event->kind)) guard->name_host(event->flow);
+  (*guard->deliver_)(*event);
   return 0;
 }
 

@@ -33,6 +33,7 @@ struct GuardConfig {
   bool pass_unreadable = false;  // intercept.unreadable_hello: record
   // Strict mode: TCP connections to these ports (at most kStrictPortsMax) are redirected wherever they lead; none: not strict.
   std::vector<uint16_t> strict_ports;
+  bool observe = false;  // intercept.mode: observe. Everything is let through and told of; the other choices have no effect
   std::chrono::milliseconds stale_after{1500};
   bool forget_listeners = false;  // those of the pins lead nowhere, however fresh the heartbeat is
 };
@@ -55,8 +56,8 @@ struct Flow {
   uint64_t socket_cookie = 0;
   uint64_t connect_boot_ns = 0;
   Endpoint original;  // where the application wanted to go
-  std::string host;   // the name under which that address is guarded; only find_flow() fills it
-  bool told = false;  // ours, configured or resolved; else learned from what DNS or a client said. Only find_flow()
+  std::string host;   // the name under which that address is guarded; empty: it is not
+  bool told = false;  // ours, configured or resolved; else learned from what DNS or a client said
   bool unknown = false;  // an address that is nobody's we know, redirected by strict mode. Only find_flow()
   ProcessFacts process;
 };
@@ -71,7 +72,7 @@ struct Event {
   ProcessFacts process;    // exec, fork (the child), exit
   std::string filename;    // exec: path as given to execve
   std::string host;        // dns_learned; tripped: the name that was read, if any
-  // refused, quic_refused, passed: "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
+  // refused, quic_refused, passed: "observe", "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
   // refused, passed without destination: "raw_socket", "sctp_socket", "packet_socket", "xdp_socket"
   // tripped: "tripwire", "tunnel", "unreadable_hello", "not_hooked", "map_full"
   std::string reason;
@@ -80,8 +81,8 @@ struct Event {
   bool is_tcp = false, dropped = false;
 };
 
-// connects_seen counts every connect() of the subtree; passed the LLM destinations let through (exempt cgroup, or stale
-// and configured so). What is in none of redirected, refused and passed was no LLM's and went its way.
+// connects_seen counts every connect() of the subtree; passed the LLM destinations let through (exempt cgroup, observing, or
+// stale and configured so). What is in none of redirected, refused and passed was no LLM's and went its way.
 struct Counters {
   uint64_t connects_seen = 0, redirected = 0, refused = 0, passed = 0, events_dropped = 0, dns_answers = 0, dns_learned = 0;
 };

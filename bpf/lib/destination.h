@@ -39,6 +39,10 @@ static __always_inline int is_exempt(const struct ew_config* settings) {
   return 1;
 }
 
+static __always_inline int observes(const struct ew_config* settings) {
+  return (settings->flags & EW_OBSERVE) != 0;
+}
+
 static __always_inline int is_stale(const struct ew_config* settings) {
   __u32 zero = 0;
   __u64* beat = bpf_map_lookup_elem(&heartbeat, &zero);

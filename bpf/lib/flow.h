@@ -49,25 +49,34 @@ static __always_inline int refuse(struct bpf_sock_addr* ctx, const struct ew_des
   return EW_REFUSE;
 }
 
-static __always_inline int when_stale(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
-                                      const struct ew_config* settings) {
-  if (!(settings->flags & EW_PASS_WHEN_STALE))
-    return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_AGENT_STALE);
-  count(EW_PASSED);
-  report(ctx, destination, EW_EVENT_PASSED, EW_REASON_AGENT_STALE);
-  return EW_ALLOW;
+/* The agent does not answer, or is not to be asked: the configuration then says to let go or to refuse. */
+static __always_inline int when_away(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                                     const struct ew_config* settings) {
+  __u32 pass = settings->flags & (EW_PASS_WHEN_STALE | EW_OBSERVE);
+  __u32 reason = settings->flags & EW_OBSERVE ? EW_REASON_OBSERVE : EW_REASON_AGENT_STALE;
+  count(pass ? EW_PASSED : EW_REFUSED);
+  report(ctx, destination, pass ? EW_EVENT_PASSED : EW_EVENT_REFUSED, reason);
+  return pass ? EW_ALLOW : EW_REFUSE;
 }
 
-/* Whether this is the socket's first datagram to an unknown address; without memory to note it, each one is.
+/* Whether this is the socket's first datagram of that kind (of `ew_noted`); without memory to note it, each one is.
  */
-static __always_inline int is_first_quic(struct bpf_sock_addr* ctx) {
+static __always_inline int is_first(struct bpf_sock_addr* ctx, __u32 kind) {
   struct bpf_sock* socket = ctx->sk;
   if (!socket) return 1;
   __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!reported) return 1;
-  int first = !(*reported & EW_NOTED_QUIC);
-  *reported |= EW_NOTED_QUIC;
+  int first = !(*reported & kind);
+  *reported |= kind;
   return first;
+}
+
+/* The egress guard sees the same datagrams, and the same note of them. */
+static __always_inline int observe_quic(struct bpf_sock_addr* ctx, const struct ew_destination* destination) {
+  if (!is_first(ctx, EW_NOTED_GUARD)) return EW_ALLOW;
+  count(EW_PASSED);
+  report(ctx, destination, EW_EVENT_PASSED, EW_REASON_QUIC);
+  return EW_ALLOW;
 }
 
 /* UDP/443 to an address nobody has taught us: what it carries is encrypted, so it can only be refused or
@@ -79,7 +88,7 @@ static __always_inline int unknown_quic(struct bpf_sock_addr* ctx, const struct 
   if (settings->exempt_cgroup && bpf_get_current_cgroup_id() == settings->exempt_cgroup) return EW_ALLOW;
   if (settings->flags & EW_REFUSE_UNKNOWN_QUIC)
     return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_UNKNOWN_QUIC);
-  if (is_first_quic(ctx)) report(ctx, destination, EW_EVENT_PASSED, EW_REASON_UNKNOWN_QUIC);
+  if (is_first(ctx, EW_NOTED_QUIC)) report(ctx, destination, EW_EVENT_PASSED, EW_REASON_UNKNOWN_QUIC);
   return EW_ALLOW;
 }
 
