@@ -60,7 +60,7 @@ class Session : public std::enable_shared_from_this<Session> {
     const json::object& object = question.get_object();
     const std::string command = word(object, "cmd");
     if (command == "status") return say_last(commands_.status());
-    if (command == "inventory") return say_last({{"inventory", commands_.observations->inventory()}});
+    if (command == "inventory") return say_last({{"inventory", commands_.inventory->rows()}});
     if (command == "observe") return observe(object);
     say_last({{"error", "unknown command '" + command + "'"}});
   }

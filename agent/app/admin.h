@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/app/inventory.h"
 #include "agent/app/observations.h"
 #include "agent/base/result.h"
 
@@ -19,6 +20,7 @@ enum class AdminError { cannot_listen };
 struct AdminCommands {
   std::function<boost::json::object()> status;
   Observations* observations = nullptr;
+  const Inventory* inventory = nullptr;
 };
 
 class Admin {

@@ -245,6 +245,16 @@ Result<Config, ConfigError> load(const std::string& path, Read&& read) {
 
 }  // namespace
 
+std::string_view mode_name(const InterceptConfig& config) {
+  return config.observe ? "observe" : config.strict ? "strict" : "learned";
+}
+
+std::string_view mode_meaning(const InterceptConfig& config) {
+  if (config.observe) return "LLM traffic is recorded; nothing is redirected, inspected or refused";
+  if (config.strict) return "every TLS connection is looked at; LLM traffic is inspected";
+  return "connections to known LLM endpoints are inspected";
+}
+
 Result<AgentConfig, ConfigError> load_agent_config(const std::string& path) {
   return load<AgentConfig>(
       path, [](Document& d, Section& root, AgentConfig& config) { read_agent(d, root, config); });

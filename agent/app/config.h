@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/base/address.h"
@@ -34,11 +35,16 @@ struct InterceptConfig {
   bool pass_unreadable_hello = false;
   bool refuse_raw_sockets = false;
   bool reset_existing = true;
-  bool strict = false;
+  bool strict = false;   // mode: strict
+  bool observe = false;  // mode: observe
   std::vector<uint16_t> strict_ports = {443, 8443};
   std::chrono::milliseconds stale_after{1500};
   std::vector<EndpointConfig> endpoints;
 };
+
+// The mode as it is configured, and what it means, in words for people.
+std::string_view mode_name(const InterceptConfig& config);
+std::string_view mode_meaning(const InterceptConfig& config);
 
 struct PersonConfig {
   std::string id;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/desk.h"
 
+#include <algorithm>
+
 #include "agent/attribution/socket_owner.h"
 #include "agent/base/check.h"
 #include "agent/base/clock.h"
@@ -18,6 +20,7 @@ constexpr size_t kWaitingMax = 16'384;
 constexpr auto kSearchEvery = std::chrono::seconds(2);
 constexpr size_t kDescriptorsMax = 50'000;  // looked at in one search
 constexpr int64_t kGoneWithinUs = 1'000'000;
+constexpr size_t kRecordedLatelyMax = 1024;  // then they are looked up anew
 
 // The supervisor's clock of a record is the log's; what a worker may set, Draft::parse has checked.
 Result<audit::Draft, audit::DraftError> read_draft(const std::string& bytes, audit::Kind kind) {
@@ -28,10 +31,16 @@ Result<audit::Draft, audit::DraftError> read_draft(const std::string& bytes, aud
 
 void refuse_draft(Metrics& metrics) { metrics.count("audit_failures_total|bad_record"); }
 
-std::string req_of(const audit::Draft& draft) {
-  const audit::Value* value = draft.get(Field::req);
-  const auto* req = value != nullptr ? std::get_if<std::string>(value) : nullptr;
-  return req != nullptr ? *req : std::string();
+std::string text_of(const audit::Draft& draft, Field field) {
+  const audit::Value* value = draft.get(field);
+  const auto* text = value != nullptr ? std::get_if<std::string>(value) : nullptr;
+  return text != nullptr ? *text : std::string();
+}
+
+int64_t number_of(const audit::Draft& draft, Field field) {
+  const audit::Value* value = draft.get(field);
+  const auto* number = value != nullptr ? std::get_if<int64_t>(value) : nullptr;
+  return number != nullptr ? *number : 0;
 }
 
 // Where a connection went is the kernel's word as much as who made it.
@@ -42,6 +51,18 @@ void destination_fields(const Endpoint& original, audit::Draft& draft) {
 
 // Strict mode could not look at a connection that is no LLM's as far as the kernel knows: its namespace is not served yet.
 bool is_unserved(const kernel::Event& event) { return event.kind == kernel::EventKind::passed && event.reason == "no_listener"; }
+
+// What became of it, and why. What was let through unseen is named as what it is.
+void connect_fields(const kernel::Event& event, const char* capture, audit::Draft& draft) {
+  draft.set(Field::net_capture, std::string(capture));
+  draft.set(Field::net_reason, event.reason);
+  const std::string& host = event.host.empty() ? event.flow.host : event.host;
+  if (!host.empty()) draft.set(Field::net_host, host);
+  if (event.flow.original == Endpoint{} || std::string_view(capture) != "observed") return;
+  draft.set(Field::dec_verdict, std::string("not_evaluated"));
+  draft.set(Field::dec_action, std::string("observe"));
+  draft.set(Field::dec_reason, event.reason);
+}
 
 // An event that shows a guarded process in its network namespace.
 bool is_of_namespace(const kernel::Event& event) {
@@ -164,6 +185,7 @@ void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(Flow
            [this, worker, netns, number = query.query, original = flow->original, host = flow->host, told = flow->told,
              reply = std::move(reply)](attribution::Identity identity) {
              GrantedFlow granted = granted_to(worker, original, netns, std::move(identity));
+             granted.host = host;
              FlowReply answer{number, true, 0, original, host, attribution::serialise(granted.identity), told, netns};
              answer.flow = flows_.grant(std::move(granted));
              reply(std::move(answer));
@@ -296,13 +318,15 @@ void Desk::take_over(const Handover& handover) {
       flow.unknown->process = held.process;
     }
     for (const std::string& req : held.exchanges) flow.exchanges.begin(req);
+    flow.in_inventory = true;  // that program's, whose last heartbeat record says so
     flows_.restore(held.number, std::move(flow));
   }
 }
 
 LeafReply Desk::leaf(const LeafQuery& query) {
   LeafReply reply{query.query, {}, {}, 0};
-  const auto leaf = authority_.mint(query.host);
+  if (authority_ == nullptr) return reply;
+  const auto leaf = authority_->mint(query.host);
   if (!leaf) {
     log::warn("no certificate for a name that was asked for: {}", leaf.error().detail);
     return reply;
@@ -326,7 +350,7 @@ bool Desk::decision(uint64_t worker, const Decision& message, std::function<void
   auto draft = audit::Draft::parse(message.draft, /*from_worker=*/true);
   // A connection that is to be spliced waits for its record too: its bytes leave as well.
   const bool splice = draft && draft->kind() == audit::Kind::flow;
-  const bool known = draft && (splice || (draft->kind() == audit::Kind::decision && flow->exchanges.begin(req_of(*draft))));
+  const bool known = draft && (splice || (draft->kind() == audit::Kind::decision && flow->exchanges.begin(text_of(*draft, Field::req))));
   if (!known || !flow->facts) {
     refuse_draft(metrics_);
     reply(RecordFault::refused);
@@ -334,6 +358,7 @@ bool Desk::decision(uint64_t worker, const Decision& message, std::function<void
   }
   draft->stand_on(flow->facts);
   ++(splice ? spliced_ : decided_);
+  take_stock(*flow, *draft);
   observations_.decided(*flow, *draft);
   recorder_.decide(std::move(*draft), std::move(reply));
   return true;
@@ -343,10 +368,41 @@ bool Desk::outcome(uint64_t worker, const Outcome& message) {
   const auto flow = flows_.find(message.flow, worker);
   if (!flow) return false;
   auto draft = read_draft(message.draft, audit::Kind::outcome);
-  if (!draft || !flow->exchanges.end(req_of(*draft))) return refuse_draft(metrics_), true;
+  if (!draft || !flow->exchanges.end(text_of(*draft, Field::req))) return refuse_draft(metrics_), true;
   observations_.ended(*draft);
+  const auto bytes = [&](Field field) { return static_cast<uint64_t>(std::max<int64_t>(number_of(*draft, field), 0)); };
+  if (!flow->counted.capture.empty())  // else its decision was an earlier program's
+    inventory_.add(flow->counted, {.sent_bytes = bytes(Field::io_sent_bytes), .received_bytes = bytes(Field::io_resp_bytes)}, wall_us());
   recorder_.note(std::move(*draft));
   return true;
+}
+
+// A connection on which nothing was asked was redirected all the same.
+void Desk::flow_end(uint64_t worker, const FlowEnd& message) {
+  if (const auto flow = flows_.find(message.flow, worker); flow && flow->facts && !flow->in_inventory) {
+    audit::Draft record(audit::Kind::flow);
+    record.set(Field::net_capture, std::string("proxied"));
+    record.set(Field::net_host, flow->host);
+    take_stock(*flow, record);
+  }
+  flows_.end(message.flow, worker);
+}
+
+void Desk::name_provider(audit::Draft& record, const Endpoint& original) const {
+  const std::string host = text_of(record, Field::net_host);
+  if (host.empty() || record.get(Field::llm_provider) != nullptr) return;
+  if (const provider::Service* service = catalogue_.find(host, original.port)) record.set(Field::llm_provider, service->provider);
+}
+
+void Desk::take_stock(GrantedFlow& flow, audit::Draft& record) {
+  name_provider(record, flow.original);
+  flow.counted = with_destination(inventory_key(flow.identity), record);
+  InventoryCounts counts;
+  counts.connections = flow.in_inventory ? 0 : 1;
+  counts.requests = record.kind() == audit::Kind::decision ? 1 : 0;
+  counts.blocked = counts.requests != 0 && text_of(record, Field::dec_action) == "block" ? 1 : 0;
+  flow.in_inventory = true;
+  inventory_.add(flow.counted, counts, wall_us());
 }
 
 bool Desk::flow_record(uint64_t worker, const FlowRecord& message) {
@@ -354,9 +410,16 @@ bool Desk::flow_record(uint64_t worker, const FlowRecord& message) {
   if (!flow) return false;
   auto draft = read_draft(message.draft, audit::Kind::flow);
   if (!draft) return refuse_draft(metrics_), true;
-  if (!flow_rate_.admit(flow->unknown ? flow->unknown->process.uid : flow->identity.uid, second_now())) return true;
-  with_facts(flow, [this, flow, held = std::make_shared<audit::Draft>(std::move(*draft))] {
+  // Whose connection it was is not looked up for a record that will not be kept.
+  const bool kept = flow_rate_.admit(flow->unknown ? flow->unknown->process.uid : flow->identity.uid, second_now());
+  if (!kept && !flow->facts) {
+    if (!std::exchange(flow->in_inventory, true)) inventory_.add_unnamed(text_of(*draft, Field::net_capture), 1, wall_us());
+    return true;
+  }
+  with_facts(flow, [this, flow, kept, held = std::make_shared<audit::Draft>(std::move(*draft))] {
     held->stand_on(flow->facts);
+    take_stock(*flow, *held);
+    if (!kept) return;
     observations_.decided(*flow, *held);
     recorder_.note(std::move(*held));
   });
@@ -366,20 +429,34 @@ bool Desk::flow_record(uint64_t worker, const FlowRecord& message) {
 void Desk::stats(const Stats& message) { metrics_.add(message.counters); }
 
 void Desk::record_connect(const kernel::Event& event, const char* capture) {
-  if (!flow_rate_.admit(event.flow.process.uid, second_now())) return;
-  identify(0, event.flow, [this, original = event.flow.original, reason = event.reason, host = event.host, capture](attribution::Identity identity) {
-    GrantedFlow flow;
-    flow.original = original;
-    flow.identity = std::move(identity);
-    audit::Draft draft(audit::Kind::flow);
-    pipeline::identity_fields(flow.identity, draft);
-    if (original != Endpoint{}) destination_fields(original, draft);
-    draft.set(Field::net_capture, std::string(capture));
-    draft.set(Field::net_reason, reason);
-    if (!host.empty()) draft.set(Field::net_host, host);
-    observations_.decided(flow, draft);
-    recorder_.note(std::move(draft));
-  });
+  if (!flow_rate_.admit(event.flow.process.uid, second_now())) return count_suppressed(event, capture);
+  identify(0, event.flow, [this, event, capture](attribution::Identity identity) { take_connect(event, capture, std::move(identity)); });
+}
+
+void Desk::take_connect(const kernel::Event& event, const char* capture, attribution::Identity identity) {
+  GrantedFlow flow;
+  flow.original = event.flow.original;
+  flow.identity = std::move(identity);
+  audit::Draft draft(audit::Kind::flow);
+  pipeline::identity_fields(flow.identity, draft);
+  if (flow.original != Endpoint{}) destination_fields(flow.original, draft);
+  connect_fields(event, capture, draft);
+  const kernel::ProcessFacts& process = event.flow.process;
+  if (recorded_lately_.size() >= kRecordedLatelyMax) recorded_lately_.clear();
+  recorded_lately_[{process.tgid, process.start_boottime_ns, process.uid}] = inventory_key(flow.identity);
+  take_stock(flow, draft);
+  observations_.decided(flow, draft);
+  recorder_.note(std::move(draft));
+}
+
+void Desk::count_suppressed(const kernel::Event& event, const char* capture) {
+  const kernel::ProcessFacts& process = event.flow.process;
+  const auto known = recorded_lately_.find({process.tgid, process.start_boottime_ns, process.uid});
+  if (process.tgid == 0 || known == recorded_lately_.end()) return inventory_.add_unnamed(capture, 1, wall_us());
+  audit::Draft draft(audit::Kind::flow);
+  connect_fields(event, capture, draft);
+  name_provider(draft, event.flow.original);
+  inventory_.add(with_destination(known->second, draft), {.connections = 1}, wall_us());
 }
 
 }  // namespace warden::app

@@ -6,11 +6,14 @@
 #include <chrono>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
+#include <tuple>
 
 #include "agent/app/flow_rate.h"
 #include "agent/app/flows.h"
 #include "agent/app/handover.h"
+#include "agent/app/inventory.h"
 #include "agent/app/metrics.h"
 #include "agent/app/namespaces.h"
 #include "agent/app/observations.h"
@@ -19,20 +22,32 @@
 #include "agent/attribution/resolver.h"
 #include "agent/kernel/guard.h"
 #include "agent/kernel/sockets.h"
+#include "tlsproxy/provider/catalogue.h"
 #include "tlsproxy/tls/authority.h"
 
 namespace warden::app {
 
 class Desk final : public WorkerDesk {
  public:
-  Desk(kernel::Guard& guard, attribution::Resolver& resolver, tls::Authority& authority, Recorder& recorder,
-       Observations& observations, Metrics& metrics, std::chrono::milliseconds pod_patience)
-      : guard_(guard),
-        resolver_(resolver),
-        authority_(authority),
-        recorder_(recorder),
-        observations_(observations),
-        metrics_(metrics),
+  struct Parts {
+    kernel::Guard& guard;
+    attribution::Resolver& resolver;
+    const provider::Catalogue& catalogue;
+    Recorder& recorder;
+    Observations& observations;
+    Inventory& inventory;
+    Metrics& metrics;
+    tls::Authority* authority = nullptr;  // nullptr: there are no workers, which alone ask for certificates
+  };
+  Desk(const Parts& parts, std::chrono::milliseconds pod_patience)
+      : guard_(parts.guard),
+        resolver_(parts.resolver),
+        catalogue_(parts.catalogue),
+        recorder_(parts.recorder),
+        observations_(parts.observations),
+        inventory_(parts.inventory),
+        metrics_(parts.metrics),
+        authority_(parts.authority),
         pod_patience_(pod_patience) {}
 
   void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) override;
@@ -43,7 +58,7 @@ class Desk final : public WorkerDesk {
   bool decision(uint64_t worker, const Decision& message, std::function<void(RecordFault)> reply) override;
   bool outcome(uint64_t worker, const Outcome& message) override;
   bool flow_record(uint64_t worker, const FlowRecord& message) override;
-  void flow_end(uint64_t worker, const FlowEnd& message) override { flows_.end(message.flow, worker); }
+  void flow_end(uint64_t worker, const FlowEnd& message) override;
   void stats(const Stats& message) override;
   void worker_gone(uint64_t worker) override;
 
@@ -82,19 +97,29 @@ class Desk final : public WorkerDesk {
   void note_suppressed(int64_t second);
   // A connection that was not redirected and turned out to be an LLM's.
   void trip(kernel::Event event);
+  void take_connect(const kernel::Event& event, const char* capture, attribution::Identity identity);
+  // Names the provider of the record's host, and counts the connection once and what the record says of it.
+  void take_stock(GrantedFlow& flow, audit::Draft& record);
+  void name_provider(audit::Draft& record, const Endpoint& original) const;
+  // An event that no record is made of, since there are too many: counted under its process, if that was looked up lately.
+  void count_suppressed(const kernel::Event& event, const char* capture);
 
   kernel::Guard& guard_;
   attribution::Resolver& resolver_;
-  tls::Authority& authority_;
+  const provider::Catalogue& catalogue_;
   Recorder& recorder_;
   Observations& observations_;
+  Inventory& inventory_;
   Metrics& metrics_;
+  tls::Authority* authority_;
   Namespaces* namespaces_ = nullptr;
   const Fd diag_ = kernel::open_diag();
   std::chrono::steady_clock::time_point search_after_{};
   Flows flows_;
   uint64_t decided_ = 0, spliced_ = 0;
   FlowRate flow_rate_;
+  // Whose connections were recorded lately: by pid, its start and the user it was then.
+  std::map<std::tuple<int32_t, uint64_t, uint32_t>, InventoryKey> recorded_lately_;
   std::list<Waiting> waiting_;
   std::chrono::milliseconds pod_patience_;
 };

@@ -11,6 +11,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "agent/app/inventory.h"
 #include "agent/attribution/identity.h"
 #include "agent/base/address.h"
 #include "agent/kernel/guard.h"
@@ -43,12 +44,15 @@ struct GrantedFlow {
   uint64_t worker = 0;
   Endpoint original;
   uint64_t netns = 0;  // cookie of the network namespace it lives in, where that is not ours
+  std::string host;    // the name under which the address is guarded
   attribution::Identity identity;
   std::shared_ptr<const audit::Draft> facts;  // identity and destination, as records stand on them
   OpenExchanges exchanges;
   // To an unknown address (strict mode): the kernel's facts, from which identity and facts are made once they are asked for.
   std::optional<kernel::Flow> unknown;
   bool passed = false;
+  InventoryKey counted;     // the inventory's row of its latest record
+  bool in_inventory = false;  // the connection itself has been counted
 };
 
 class Flows {

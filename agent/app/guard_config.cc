@@ -13,6 +13,7 @@ kernel::GuardConfig guard_config(const AgentConfig& config, const std::string& c
   guard.pass_unreadable = config.intercept.pass_unreadable_hello;
   guard.refuse_special_sockets = config.intercept.refuse_raw_sockets;
   if (config.intercept.strict) guard.strict_ports = config.intercept.strict_ports;
+  guard.observe = config.intercept.observe;
   guard.stale_after = config.intercept.stale_after;
   return guard;
 }

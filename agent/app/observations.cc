@@ -13,7 +13,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr size_t kLatestMax = 20'000;
-constexpr size_t kInventoryMax = 50'000;
 // Of what an application or a worker chose; the log has the whole.
 constexpr size_t kTextBytesMax = 256;
 constexpr size_t kListMax = 32;
@@ -86,13 +85,6 @@ void Observations::decided(const GrantedFlow& flow, const audit::Draft& record) 
       for (size_t i = 0; i < std::min(list->size(), kListMax); ++i) o.rules.push_back(cut((*list)[i]));
   o.classes = classes_of(record);
 
-  const std::string shown = o.verdict.empty() ? o.capture : o.action;
-  std::vector<std::string> key = {o.user, o.exe, o.unit, o.pod, o.provider, o.host, shown};
-  if (auto seen = inventory_.find(key); seen != inventory_.end() || inventory_.size() < kInventoryMax) {
-    Seen& entry = inventory_[std::move(key)];
-    if (entry.count++ == 0) entry.first_us = o.time_us;
-    entry.last_us = o.time_us;
-  }
   for (const auto& [number, follower] : followers_) follower(o);
   if (!o.req.empty()) by_req_[o.req] = dropped_ + latest_.size();
   latest_.push_back(std::move(o));
@@ -115,20 +107,6 @@ std::vector<const Observation*> Observations::select(const ObserveFilter& filter
   for (const Observation& o : latest_)
     if (filter.passes(o)) selected.push_back(&o);
   return selected;
-}
-
-json::array Observations::inventory() const {
-  constexpr std::array<std::string_view, 7> kColumns = {"user", "exe", "unit", "pod", "provider", "host", "action"};
-  json::array rows;
-  for (const auto& [key, seen] : inventory_) {
-    json::object row;
-    for (size_t i = 0; i < kColumns.size(); ++i) row[kColumns[i]] = key[i];
-    row["count"] = seen.count;
-    row["first"] = rfc3339(seen.first_us);
-    row["last"] = rfc3339(seen.last_us);
-    rows.push_back(std::move(row));
-  }
-  return rows;
 }
 
 uint64_t Observations::follow(Follower follower) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Observations: what `observe` and `inventory` show: the latest decisions, and who talks to which endpoint since the agent
-// started. Bounded; the log is the truth, this is the view.
+// Observations: what `observe` shows, the latest decisions. Bounded; the log is the truth, this is the view.
 #pragma once
 
 #include <boost/json/fwd.hpp>
@@ -40,20 +39,14 @@ class Observations {
   void decided(const GrantedFlow& flow, const audit::Draft& record);  // decision or flow records
   void ended(const audit::Draft& outcome);
   [[nodiscard]] std::vector<const Observation*> select(const ObserveFilter& filter) const;
-  [[nodiscard]] boost::json::array inventory() const;
   // Called for each new observation until unfollow(number).
   uint64_t follow(Follower follower);
   void unfollow(uint64_t number);
 
  private:
-  struct Seen {
-    uint64_t count = 0;
-    int64_t first_us = 0, last_us = 0;
-  };
   std::deque<Observation> latest_;
   uint64_t dropped_ = 0;                              // observations that left the front of latest_
   std::unordered_map<std::string, uint64_t> by_req_;  // number counted from the first ever
-  std::map<std::vector<std::string>, Seen> inventory_;
   std::map<uint64_t, Follower> followers_;
   uint64_t next_follower_ = 1;
 };

@@ -7,6 +7,7 @@
 
 #include "agent/app/config.h"
 #include "agent/app/desk.h"
+#include "agent/app/kubernetes.h"
 #include "agent/app/metrics.h"
 #include "agent/app/recorder.h"
 #include "agent/app/workers.h"
@@ -19,19 +20,22 @@ namespace warden::app {
 // The parts it is told from; control thread, for the length of a call.
 struct Report {
   const AgentConfig& config;
-  const policy::Program& program;
   const kernel::Guard& guard;
   const Recorder& recorder;
   const Desk& desk;
-  const Workers& workers;
-  const Namespaces& namespaces;
   const std::string& guarded;  // the cgroup
+  const PodWatch* pods = nullptr;  // nullptr: there is no API server to ask
   bool ready = false;
+  // nullptr: the agent only observes.
+  const policy::Program* program = nullptr;
+  const Workers* workers = nullptr;
+  const Namespaces* namespaces = nullptr;
   bool strict_suspended = false;
 };
 
 boost::json::object status(const Report& report);
 void refresh(Metrics& metrics, const Report& report);
-audit::Draft heartbeat(const Report& report);
+// With what was added to the inventory since the last one.
+audit::Draft heartbeat(const Report& report, Inventory& inventory);
 
 }  // namespace warden::app

@@ -15,8 +15,8 @@ constexpr size_t kDescriptorsMax = 100'000;  // looked at for a packet socket's 
 
 }  // namespace
 
-Strays::Strays(kernel::Guard& guard, std::string guarded, uint64_t exempt, bool reset, Found found)
-    : guard_(guard), guarded_(std::move(guarded)), exempt_(exempt), reset_(reset), found_(std::move(found)) {
+Strays::Strays(kernel::Guard& guard, std::string guarded, uint64_t exempt, Existing existing, Found found)
+    : guard_(guard), guarded_(std::move(guarded)), exempt_(exempt), existing_(existing), found_(std::move(found)) {
   list_connections();
 }
 
@@ -59,7 +59,9 @@ void Strays::settle(const Endpoint& destination, const std::string& host) {
     event.flow.process.cgroup_id = socket.cgroup_id;
     const auto owner = owners.find(socket.inode);
     if (owner != owners.end()) event.flow.process = owner->second;
-    const bool spared = !reset_ && owner != owners.end() && guard_.spare_socket(owner->second.tgid, socket.inode);
+    // Left alone, it is not to be found by the tripwire again either.
+    const bool told = existing_ != Existing::end && owner != owners.end() && guard_.spare_socket(owner->second.tgid, socket.inode);
+    const bool spared = told || existing_ == Existing::leave;
     if (!spared)
       if (auto ended = kernel::destroy_socket(socket.name, 0); !ended) log::warn("{}", ended.error().detail);
     found_(event, spared ? "observed" : "refused");

@@ -19,8 +19,10 @@ class Strays {
   // `found` gets an event as the kernel half would have sent it, and what became of the socket ("refused", "observed").
   using Found = std::function<void(const kernel::Event&, const char* capture)>;
 
+  // What becomes of the connections: ended; ended where the guard cannot be told to spare them; or left alone in any case.
+  enum class Existing : uint8_t { end, spare, leave };
   // Lists what is connected already, so the guard must stand. Sockets of the `exempt` cgroup are the workers' own.
-  Strays(kernel::Guard& guard, std::string guarded, uint64_t exempt, bool reset, Found found);
+  Strays(kernel::Guard& guard, std::string guarded, uint64_t exempt, Existing existing, Found found);
 
   // This address is an LLM's: connections to it that were there before are ended, or let go on, and recorded.
   // To be called before the guard is told of it, which drops what it was not asked to spare.
@@ -35,7 +37,7 @@ class Strays {
   kernel::Guard& guard_;
   std::string guarded_;
   uint64_t exempt_;
-  bool reset_;
+  Existing existing_;
   Found found_;
   std::vector<kernel::TcpSocket> connections_;
   std::set<uint64_t> packet_sockets_;

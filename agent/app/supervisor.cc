@@ -78,7 +78,7 @@ class Control final : public Supervisor {
     signals_.watch();
     watch_kernel();
     beat();
-    every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { recorder_->note(heartbeat(report())); });
+    every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { recorder_->note(heartbeat(report(), inventory_)); });
     every(sweep_timer_, kSweepEvery, [this] { namespaces_->sweep(); });
     every(resolve_timer_, kResolveEvery, [this] { guard_->forget_old_destinations(), destinations_->resolve_in_background(); });
     log::info("guarding {}; {} workers, policy {} {}", guarded_, config_.workers, policy::bundle_name(*policy_.program),
@@ -159,8 +159,9 @@ class Control final : public Supervisor {
     setup.runtime_root = config_.identity.runtime_root;
     resolver_ = std::make_unique<attribution::Resolver>(std::move(setup));
     resolver_->scan();
-    desk_ = std::make_unique<Desk>(*guard_, *resolver_, *authority_, *recorder_, observations_, metrics_, config_.identity.kubernetes.wait);
-    strays_ = std::make_unique<Strays>(*guard_, guarded_, exempt, config_.intercept.reset_existing,
+    desk_ = std::make_unique<Desk>(Desk::Parts{*guard_, *resolver_, *catalogue_, *recorder_, observations_, inventory_, metrics_, authority_.get()},
+                                   config_.identity.kubernetes.wait);
+    strays_ = std::make_unique<Strays>(*guard_, guarded_, exempt, config_.intercept.reset_existing ? Strays::Existing::end : Strays::Existing::spare,
                                        [this](const auto& event, const char* capture) { desk_->record_connect(event, capture); });
     resolver_->hash_aside([this] { asio::post(io_, [this] { desk_->catch_up(); }); });
     if (const auto cluster = PodWatch::locate(config_.identity.kubernetes)) {
@@ -209,7 +210,7 @@ class Control final : public Supervisor {
   }
 
   Result<void, StartError> open_doors() {
-    auto admin = Admin::listen(io_, config_.run_dir + "/admin.sock", {[this] { return status(report()); }, &observations_});
+    auto admin = Admin::listen(io_, config_.run_dir + "/admin.sock", {[this] { return status(report()); }, &observations_, &inventory_});
     if (!admin) return refuse(StartError::admin, admin.error().detail);
     admin_ = std::move(*admin);
     if (config_.metrics_listen)
@@ -296,6 +297,7 @@ class Control final : public Supervisor {
     ring_.close(ignored);
     destinations_.reset();
     admin_.reset();
+    recorder_->note(heartbeat(report(), inventory_));  // what was counted is this program's to tell
     const auto left = prepare_succession(io_, *desk_, *recorder_, *workers_, *namespaces_);
     if (left) upgrade_.become(*left);
     log::error("no upgrade, and no way back: {}", left ? "neither program can be run" : left.error().detail);
@@ -345,6 +347,7 @@ class Control final : public Supervisor {
 
   void poll_stop() {
     if (workers_->none_left() || std::chrono::steady_clock::now() > stop_deadline_) {
+      recorder_->note(heartbeat(report(), inventory_));  // what was added since the last one
       audit::Draft draft(audit::Kind::stop);
       draft.set(Field::stop_reason, std::string("terminated"));
       recorder_->note(std::move(draft));
@@ -359,7 +362,8 @@ class Control final : public Supervisor {
   }
 
   [[nodiscard]] Report report() const {
-    return {config_, *policy_.program, *guard_, *recorder_, *desk_, *workers_, *namespaces_, guarded_, ready_, suspended_};
+    return {config_,          *guard_, *recorder_,     *desk_,         guarded_,
+            pod_watch_.get(), ready_,  policy_.program.get(), workers_.get(), namespaces_.get(), suspended_};
   }
 
   [[nodiscard]] std::string ready_path() const { return config_.run_dir + "/ready"; }
@@ -368,6 +372,7 @@ class Control final : public Supervisor {
   asio::io_context io_{1};
   Metrics metrics_;
   Observations observations_;
+  Inventory inventory_;
   std::shared_ptr<const classify::Pack> pack_;
   LoadedPolicy policy_;
   std::shared_ptr<const provider::Catalogue> catalogue_;

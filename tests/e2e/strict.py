@@ -209,7 +209,7 @@ with Stage("strict") as stage, Report("strict") as report:
         equal(said(there, "listen", SERVICE, "8443")["heard"], "220 ready", "greeting")
     with report.case("the heartbeat counts what was passed on, status names the mode"):
         status = agent.json("status")[0]
-        equal(status["guard"]["mode"], "strict", "mode")
+        equal(status["mode"], "strict", "mode")
         check(status["spliced"] >= CONNECTIONS, f"status says {status['spliced']} spliced")
         wait_until(lambda: field(agent.records("heartbeat")[-1], "hb.spliced") >= CONNECTIONS, 15, "a heartbeat that counts them", pause_s=0.5)
     with report.case("kill -9: known LLMs are refused, other sites go direct at once, unknown LLM addresses trip the wire"):
@@ -241,7 +241,7 @@ with Stage("strict") as stage, Report("strict") as report:
         crowd = peer(stage.guarded, "crowd", SERVICE, "443", "60", text=True, stdin=subprocess.PIPE)
         stage.at_end(crowd.kill)
         connected = json.loads(crowd.stdout.readline())["connected"]
-        wait_until(lambda: agent.json("status")[0]["guard"]["mode"] == "strict, suspended", 10, lambda: f"suspended, {connected} connected: {agent.json('status')[0]}")
+        wait_until(lambda: agent.json("status")[0]["mode"] == "strict, suspended", 10, lambda: f"suspended, {connected} connected: {agent.json('status')[0]}")
         before = settled(capture="spliced")
         for _ in range(5):
             equal(said(guarded, "handshake", SITE, "443", "site.example", "whole")["issuer"], "egresswarden test ca", "issuer in the crowd")
@@ -249,7 +249,7 @@ with Stage("strict") as stage, Report("strict") as report:
         check(guarded.curl(CHAT, body("a known one")).status == 200, "LLM calls fail in the crowd")
         crowd.stdin.close()
         crowd.wait(20)
-        wait_until(lambda: agent.json("status")[0]["guard"]["mode"] == "strict", 10, "strict again")
+        wait_until(lambda: agent.json("status")[0]["mode"] == "strict", 10, "strict again")
         equal(counted("strict_suspensions_total"), 1, "suspensions")
     with report.case("the log verifies"):
         agent.verify()
