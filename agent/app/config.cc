@@ -53,7 +53,10 @@ void read_strict_ports(Section& at, std::vector<uint16_t>& ports) {
 void read_intercept(Document& document, Section at, InterceptConfig& config) {
   at.unless("cgroup", "auto", [&] { at.path("cgroup", config.cgroup); });
   at.either("on_agent_down", config.pass_when_agent_down, "refuse", "pass");
-  at.either("mode", config.strict, "learned", "strict");
+  std::string mode = "learned";
+  at.one_of("mode", mode, {"learned", "strict", "observe"});
+  config.strict = mode == "strict";
+  config.observe = mode == "observe";
   config.refuse_unknown_quic = config.strict;  // QUIC hides every name from a mode that is to see them all
   at.either("unknown_quic", config.refuse_unknown_quic, "record", "refuse");
   at.either("unreadable_hello", config.pass_unreadable_hello, "refuse", "record");

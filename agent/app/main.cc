@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
     std::cerr << "egresswardend: " << config.error().detail << "\n";
     return kWrongUse;
   }
-  if (check) return with_policy ? check_policy(*config) : 0;
+  if (check) return with_policy && !config->intercept.observe ? check_policy(*config) : 0;
   warden::log::open("egresswardend", config->log_level.c_str());
   auto supervisor = warden::app::Supervisor::start(std::move(*config), warden::app::Program::self(path), std::move(inheritance));
   if (!supervisor) {

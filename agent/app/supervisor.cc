@@ -22,6 +22,7 @@
 #include "agent/app/guard_destinations.h"
 #include "agent/app/kubernetes.h"
 #include "agent/app/namespaces.h"
+#include "agent/app/observer.h"
 #include "agent/app/passing_bound.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
@@ -405,6 +406,8 @@ class Control final : public Supervisor {
 
 Result<std::unique_ptr<Supervisor>, StartError> Supervisor::start(AgentConfig config, Program program,
                                                                   std::optional<Inheritance> inheritance) {
+  // An observer serves nobody, so it has nothing to go on with: workers of an earlier program end with their inheritance.
+  if (config.intercept.observe) return start_observing(std::move(config), std::move(program));
   auto control = std::make_unique<Control>(std::move(config), std::move(program), std::move(inheritance));
   if (auto begun = control->begin(); !begun) return std::unexpected(begun.error());
   return control;

@@ -2,6 +2,7 @@
 #include "agent/app/upgrade.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -78,12 +79,22 @@ void Upgrade::finish(std::string refusal) {
 }
 
 void Upgrade::become(const Fd& handover) const {
-  std::string resume = std::to_string(handover.get());
-  std::array<char*, 6> argv = {const_cast<char*>(program_.path.c_str()), const_cast<char*>("--config"),
-                               const_cast<char*>(program_.config.c_str()), const_cast<char*>("--resume"), resume.data(), nullptr};
-  ::execv(program_.path.c_str(), argv.data());
+  const std::string resume = std::to_string(handover.get());
+  const std::array argv = {program_.path.c_str(), "--config", program_.config.c_str(), "--resume", resume.c_str(), static_cast<const char*>(nullptr)};
+  run(argv.data());
+}
+
+void Upgrade::become() const {
+  ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  const std::array argv = {program_.path.c_str(), "--config", program_.config.c_str(), static_cast<const char*>(nullptr)};
+  run(argv.data());
+}
+
+void Upgrade::run(const char* const* argv) const {
+  char* const* const words = const_cast<char* const*>(argv);  // execv changes none
+  ::execv(program_.path.c_str(), words);
   log::error("{} cannot be run: {}; going on with the program that runs", program_.path, std::strerror(errno));
-  ::execv("/proc/self/exe", argv.data());
+  ::execv("/proc/self/exe", words);
 }
 
 audit::Draft record_of_refused_upgrade() {

@@ -32,8 +32,11 @@ class Upgrade {
   void ended(pid_t child, int status);
   // Becomes the program at the path; should that have gone since the trial, this one again. Returns if neither can be run.
   void become(const Fd& handover) const;
+  // The same where nothing is left to go on with.
+  void become() const;
 
  private:
+  void run(const char* const* argv) const;
   void finish(std::string refusal);
 
   Program program_;

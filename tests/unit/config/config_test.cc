@@ -100,7 +100,7 @@ TEST_F(ConfigTest, ErrorsSayWhereAndTheRemedy) {
   EXPECT_THAT(refused("log_level: info\nintercept:\n  mod: strict\n"),
               HasSubstr("agent.yaml:3:3: intercept.mod: unknown key; known here: "));
   EXPECT_THAT(refused("intercept:\n  mode: learnt\n"),
-              HasSubstr("agent.yaml:2:9: intercept.mode: 'learnt' is not valid; give learned or strict"));
+              HasSubstr("agent.yaml:2:9: intercept.mode: 'learnt' is not valid; give one of learned, strict, observe"));
   EXPECT_THAT(refused("workers: 0\n"), HasSubstr("agent.yaml:1:10: workers"));
   EXPECT_THAT(refused("workers: [1]\n"), HasSubstr("workers: give a whole number"));
   EXPECT_THAT(refused("workers: 1\nworkers: 2\n"), HasSubstr("agent.yaml:2:1: workers: given twice"));
