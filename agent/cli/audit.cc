@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -13,8 +12,8 @@
 #include <vector>
 
 #include "agent/base/bytes.h"
-#include "agent/base/clock.h"
 #include "agent/base/file.h"
+#include "agent/cli/when.h"
 #include "audit/chain/directory.h"
 #include "audit/chain/proof.h"
 #include "audit/record/json.h"
@@ -42,19 +41,6 @@ std::optional<LogReader> open_log(const AuditOptions& options) {
   complain(kUsage, options.state_dir + ": " + reader.error().detail,
            "run as root on the agent's host, or name the agent's state with --config");
   return std::nullopt;
-}
-
-// A point in time as the log writes it. An age counts back from now.
-std::optional<std::string> point(const std::string& text) {
-  if (text.empty() || text.find('-') != std::string::npos) return text;
-  int64_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc{} || end + 1 != text.data() + text.size() || count < 0 || count > 1'000'000)
-    return std::nullopt;
-  const size_t unit = std::string_view("smhd").find(*end);
-  if (unit == std::string_view::npos) return std::nullopt;
-  constexpr int64_t kSeconds[] = {1, 60, 3600, 86400};
-  return rfc3339(wall_us() - count * kSeconds[unit] * 1'000'000);
 }
 
 // The disclosures of a record as the JSON arrays they are.
@@ -164,7 +150,7 @@ std::optional<std::vector<EpochState>> chosen_epochs(LogReader& reader, const Au
 }
 
 int run_list(const AuditOptions& options) {
-  const auto since = point(options.since), until = point(options.until);
+  const auto since = log_time(options.since), until = log_time(options.until);
   if (!since || !until)
     return complain(kUsage, "--since and --until: want 2026-11-23T10:00:00Z or an age such as 10m");
   auto reader = open_log(options);

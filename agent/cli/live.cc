@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/cli/live.h"
 
-#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <functional>
 
-#include "agent/app/config.h"
 #include "agent/app/config_values.h"
 #include "agent/base/clock.h"
 #include "agent/cli/admin_client.h"
 #include "agent/cli/output.h"
-#include "tlsproxy/provider/catalogue.h"
 
 namespace warden::cli {
 namespace {
@@ -73,32 +70,7 @@ void flatten(const json::value& value, const std::string& path, Table& table) {
     flatten(inner, path.empty() ? std::string(key) : path + "." + std::string(key), table);
 }
 
-void show_rows(const std::string& name, const json::array& rows) {
-  if (rows.empty()) return put(name + ": nothing yet\n");
-  std::vector<std::string> columns;
-  for (const json::value& row : rows)
-    if (row.is_object())
-      for (const auto& [key, value] : row.get_object())
-        if (std::ranges::find(columns, std::string(key)) == columns.end()) columns.emplace_back(key);
-  std::vector<std::string> head = columns;
-  for (std::string& name_of : head)
-    std::ranges::transform(name_of, name_of.begin(), [](char c) {
-      return c == '_' ? ' ' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-    });
-  Table table(head);
-  for (const json::value& row : rows) {
-    if (!row.is_object()) continue;
-    std::vector<std::string> cells;
-    for (const std::string& column : columns) cells.push_back(field(row.get_object(), column));
-    table.add(std::move(cells));
-  }
-  put(table.text());
-}
-
 void show(const json::object& answer) {
-  // An answer that is one list is a table; anything else is names and values.
-  if (answer.size() == 1 && answer.begin()->value().is_array())
-    return show_rows(std::string(answer.begin()->key()), answer.begin()->value().get_array());
   Table table({"WHAT", "VALUE"});
   flatten(answer, "", table);
   put(table.text());
@@ -131,35 +103,6 @@ int converse(const std::string& config, const json::object& question, bool raw,
     return std::ferror(stdout) == 0;
   });
   return done ? code : wrong(done.error().detail);
-}
-
-// The known providers, and this host's own endpoints where its config names some. Asks no agent.
-int show_catalogue(const InventoryOptions& options) {
-  std::vector<provider::Service> own;
-  const auto config = app::load_agent_config(options.config);
-  const bool no_config =
-      !config && config.error().code == app::ConfigError::unreadable && options.config == kAgentConfigPath;
-  if (!config && !no_config) return wrong(config.error().detail);
-  if (config)
-    for (const app::EndpointConfig& e : config->intercept.endpoints)
-      own.push_back(
-          {e.provider.empty() ? e.host : e.provider, e.host, e.port, e.tls, e.dialect, {}, false, {}});
-  const auto catalogue = provider::Catalogue::load(own);
-  if (!catalogue) return wrong("catalogue: " + catalogue.error().detail);
-  json::array rows;
-  for (const provider::Service& service : (*catalogue)->services())
-    rows.push_back({{"provider", service.provider},
-                    {"host", service.host},
-                    {"port", service.port},
-                    {"tls", service.tls},
-                    {"dialect", service.dialect},
-                    {"shared_front", service.shared_front}});
-  const json::object answer{{"catalogue", std::move(rows)}};
-  if (options.json)
-    put(json::serialize(answer) + "\n");
-  else
-    show(answer);
-  return 0;
 }
 
 }  // namespace
@@ -199,13 +142,6 @@ int run_observe(const ObserveOptions& options) {
     std::fputs("observe: no such decision since the agent started; `audit list` has the earlier ones\n",
                stderr);
   return code;
-}
-
-int run_inventory(const InventoryOptions& options) {
-  if (options.catalogue) return show_catalogue(options);
-  return converse(options.config, {{"cmd", "inventory"}}, options.json, [&](const json::object& answer) {
-    if (!options.json) show(answer);
-  });
 }
 
 }  // namespace warden::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands that ask the running agent: status, observe, inventory. Each returns the exit code: 0 ok, 1 the
+// Commands that ask the running agent: status, observe. Each returns the exit code: 0 ok, 1 the
 // answer is no (status: the agent is not ready or cannot record), 2 wrong use or no agent.
 #pragma once
 
@@ -23,12 +23,5 @@ struct ObserveOptions {
   bool json = false;
 };
 int run_observe(const ObserveOptions& options);
-
-struct InventoryOptions {
-  std::string config = kAgentConfigPath;
-  bool catalogue = false;  // known providers instead
-  bool json = false;
-};
-int run_inventory(const InventoryOptions& options);
 
 }  // namespace warden::cli

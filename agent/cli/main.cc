@@ -10,6 +10,7 @@
 #include "agent/cli/classify.h"
 #include "agent/cli/doctor.h"
 #include "agent/cli/down.h"
+#include "agent/cli/inventory.h"
 #include "agent/cli/live.h"
 #include "agent/cli/output.h"
 #include "agent/cli/policy.h"
@@ -81,10 +82,18 @@ void add_observe(CLI::App& app, Words& words) {
 }
 
 void add_inventory(CLI::App& app, Words& words) {
-  CLI::App* const sub =
-      add_host(app, words, "inventory", "who talks to which LLM endpoint, since the agent started",
-               words.inventory, run_inventory);
-  sub->add_flag("--catalogue", words.inventory.catalogue, "list the known providers instead");
+  InventoryOptions& options = words.inventory;
+  CLI::App* const sub = add_host(app, words, "inventory", "who talks to which LLM endpoint, and how much of it is inspected",
+                                 options, run_inventory);
+  sub->add_option("--by", options.by, "one line for each of these")
+      ->check(CLI::IsMember({"process", "user", "unit", "pod", "container", "provider"}));
+  sub->add_option("--since", options.since,
+                  "from the log, since this time (2026-11-23T10:00:00Z) or age (10m, 2h, 7d); without it, since the agent started")
+      ->type_name("WHEN");
+  sub->add_option("--capture", options.captures, "only what was treated so; may be given several times")
+      ->check(CLI::IsMember({"intercepted", "refused", "spliced", "observed", "tunnel"}))
+      ->delimiter(',');
+  sub->add_flag("--catalogue", options.catalogue, "list the known providers instead");
 }
 
 void add_trust(CLI::App& app, Words& words) {

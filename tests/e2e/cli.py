@@ -248,10 +248,15 @@ with Stage("cli") as stage, Report("cli") as report:
         finally:
             child.terminate()
             child.wait(5)
-    with report.case("inventory: aligned, JSON"):
-        aligned(text(ew("inventory", *config))[0])
+    with report.case("inventory: aligned, grouped, JSON"):
+        for words in ((), ("--by", "process"), ("--capture", "intercepted,refused")):
+            table, _, summary = text(ew("inventory", *words, *config))[0].partition("\n\n")
+            aligned(table + "\n")
+            check("3 intercepted" in summary, summary)
         rows = json.loads(ew("inventory", "--json", *config).stdout)["inventory"]
-        equal(sorted((row["provider"], row["action"], row["count"]) for row in rows), [("openai", "allow", 2), ("openai", "block", 1)], "rows")
+        equal([(row["provider"], row["capture"], row["requests"], row["blocked"]) for row in rows], [("openai", "proxied", 3, 1)], "rows")
+        fails(2, "inventory", "--by", "weather", *config, says=["--by"])
+        fails(2, "inventory", "--since", "soon", *config, says=["--since"])
     with report.case("colour on a terminal only, and not with NO_COLOR"):
         for words in (("observe", *config), ("doctor", *config), ("audit", "list", *config), ("policy", "check", agent.policy_file)):
             check(b"\x1b" not in ew(*words).stdout, f"{words}: colour in a pipe")
