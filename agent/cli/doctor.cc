@@ -12,9 +12,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "agent/app/config.h"
+#include "agent/cli/admin_client.h"
 #include "agent/cli/output.h"
 #include "agent/kernel/guard.h"
 #include "policy/classify/engine.h"
@@ -92,6 +94,31 @@ Probe bundle(const app::AgentConfig& config) {
   return check(what, program.has_value(), program ? "" : program.error().detail);
 }
 
+// Whether the running agent's watch of the API server stands; nothing where no agent runs or none is asked.
+std::optional<Probe> pod_watch(const std::string& config) {
+  std::optional<Probe> probe;
+  (void)ask_agent(config, R"({"cmd":"status"})", [&](std::string_view line) {
+    boost::system::error_code error;
+    const boost::json::value status = boost::json::parse(boost::json::string_view(line.data(), line.size()), error);
+    const auto* const watch = !error && status.is_object() ? status.get_object().if_contains("kubernetes") : nullptr;
+    const auto* const object = watch != nullptr ? watch->if_object() : nullptr;
+    const auto* const state = object != nullptr ? object->if_contains("state") : nullptr;
+    if (state == nullptr || !state->is_string()) return false;
+    const std::string word(state->get_string());
+    const auto* const detail = object->if_contains("detail");
+    const std::string why = detail != nullptr && detail->is_string() ? std::string(detail->get_string()) : std::string();
+    probe = check("pods from the API server: " + word, word == "watching",
+                  (why.empty() ? "no answer yet" : why) + "; facts about new pods are unresolved meanwhile; see identity.kubernetes");
+    return false;
+  });
+  return probe;
+}
+
+// What the agent does with the traffic, since all else depends on it.
+Probe mode(const app::AgentConfig& config) {
+  return check("mode " + std::string(app::mode_name(config.intercept)) + ": " + std::string(app::mode_meaning(config.intercept)), true, "");
+}
+
 struct Finding {
   Probe probe;
   bool needed = true;  // the agent does not start, or not with this config, without it
@@ -108,13 +135,16 @@ std::vector<Finding> examine(const DoctorOptions& options) {
   found.push_back({privileges()});
   found.push_back(
       {check("config " + options.config, config.has_value(), config ? "" : config.error().detail)});
+  if (config) found.push_back({mode(values)});
+  if (auto watch = config ? pod_watch(options.config) : std::nullopt) found.push_back({std::move(*watch), false});
+  found.push_back({clock_synchronised(), false});
+  if (values.intercept.observe) return found;  // nothing is decided, terminated or dialled
   if (config) found.push_back({bundle(values)});  // which keys are trusted, the config alone says
   const auto account = app::worker_account(values);
   found.push_back({check("worker account " + values.worker_user, account.has_value(),
                          account ? "" : account.error().detail)});
   found.push_back({trust_store(), values.provider_roots.empty()});
   if (values.trust.inject) found.push_back({trust_tool(), false});
-  found.push_back({clock_synchronised(), false});
   return found;
 }
 
