@@ -7,6 +7,7 @@
 
 #include "agent/base/bytes.h"
 #include "agent/base/digest.h"
+#include "agent/base/file.h"
 #include "audit/record/encoder.h"
 #include "audit/record/json.h"
 
@@ -165,6 +166,12 @@ TEST(Draft, AWorkerSaysOnlyWhatAWorkerMay) {
   EXPECT_EQ(parse(Kind::start, Field::req, std::string("r"), true).error().code, DraftError::not_yours);
   EXPECT_EQ(parse(Kind::decision, Field::seq, int64_t{7}, false).error().code, DraftError::not_yours);
   EXPECT_EQ(parse(Kind::decision, Field::req, int64_t{7}, true).error().code, DraftError::wrong_type);
+}
+
+TEST(Schema, IsDocumentedFieldByField) {
+  const auto document = read_file(WARDEN_SOURCE_DIR "/audit/record/FIELDS.md");
+  ASSERT_TRUE(document);
+  for (const FieldRow& row : schema()) EXPECT_NE(document->find("`" + std::string(row.path) + "`"), std::string::npos) << row.path;
 }
 
 TEST(Draft, AnyBytesParseOrAreRefused) {
