@@ -59,12 +59,12 @@ class Runtime:
         self.podman("import", "-m", "test", archive, IMAGE)
         return self.podman("image", "inspect", IMAGE, "-f", "{{.Digest}}")
 
-    def start(self, name, mounts):
+    def start(self, name, mounts, parent=None):
         """A podman container that sleeps; calls are made in it by `inside`. The network is the host's, where the providers are."""
         volumes = [word for source, target in mounts.items() for word in ("-v", f"{source}:{target}:ro")]
         self.names.append(name)
         return self.podman("run", "-d", "--name", name, "--label", "team=search", "--network", "host", "--no-hosts", "--ulimit", "nofile=512:512",
-                           "--ulimit", "nproc=500:500", "--cgroup-parent", self.stage.guarded.below_mount, *volumes, IMAGE, "/bin/sleep", "600")
+                           "--ulimit", "nproc=500:500", "--cgroup-parent", (parent or self.stage.guarded).below_mount, *volumes, IMAGE, "/bin/sleep", "600")
 
     def inside(self, name, argv):
         words = ["exec", name, *argv]
