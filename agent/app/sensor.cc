@@ -33,7 +33,7 @@ Result<std::unique_ptr<Sensor>, StartError> Sensor::open(const Parts& parts, ker
   sensor->resolver_ = std::make_unique<attribution::Resolver>(resolver_setup(config));
   sensor->resolver_->scan();
   sensor->desk_ = std::make_unique<Desk>(
-      Desk::Parts{*sensor->guard_, *sensor->resolver_, parts.catalogue, parts.recorder, parts.observations, parts.inventory, parts.metrics},
+      Desk::Parts{*sensor->guard_, *sensor->resolver_, parts.catalogue, parts.recorder, parts.observations, parts.inventory, parts.metrics, parts.authority},
       config.identity.kubernetes.wait);
   Desk* const desk = sensor->desk_.get();
   sensor->strays_ = std::make_unique<Strays>(*sensor->guard_, guard.cgroup, guard.exempt_cgroup, existing,
@@ -47,11 +47,11 @@ Result<std::unique_ptr<Sensor>, StartError> Sensor::open(const Parts& parts, ker
   return sensor;
 }
 
-Result<void, StartError> Sensor::tell_destinations(std::chrono::milliseconds patience) {
+Result<void, StartError> Sensor::tell_destinations(std::optional<std::chrono::milliseconds> patience) {
   auto destinations = guard_destinations(parts_.io, parts_.catalogue, parts_.config.intercept.endpoints, *guard_, *strays_);
   if (!destinations) return fail(StartError::kernel, destinations.error().detail);
   destinations_ = std::move(*destinations);
-  destinations_->resolve_now(patience);
+  patience ? destinations_->resolve_now(*patience) : destinations_->resolve_in_background();
   return {};
 }
 
@@ -72,6 +72,12 @@ void Sensor::watch() {
 void Sensor::catch_up() {
   desk_->catch_up();
   strays_->look_for_packet_sockets();
+}
+
+void Sensor::leave() {
+  boost::system::error_code ignored;
+  ring_.close(ignored);
+  destinations_.reset();
 }
 
 void Sensor::finish() {

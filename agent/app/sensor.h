@@ -7,6 +7,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/app/desk.h"
@@ -28,12 +29,13 @@ class Sensor {
     Observations& observations;
     Inventory& inventory;
     Metrics& metrics;
+    tls::Authority* authority = nullptr;  // nullptr: there are no workers
   };
   // Loads and attaches the kernel half; from then on nothing is missed. The parts outlive the sensor.
   static Result<std::unique_ptr<Sensor>, StartError> open(const Parts& parts, kernel::GuardConfig guard, Strays::Existing existing);
 
-  // Names and addresses to the kernel half; waits at most `patience` for the host's resolver.
-  Result<void, StartError> tell_destinations(std::chrono::milliseconds patience);
+  // Names and addresses to the kernel half; waits at most `patience` for the host's resolver, or not at all.
+  Result<void, StartError> tell_destinations(std::optional<std::chrono::milliseconds> patience);
   void resolve_again();
   // Takes kernel events as they come.
   void watch();
@@ -41,9 +43,12 @@ class Sensor {
   void catch_up();
   // Records now what waits for a digest or a pod: nobody will come back to it.
   void finish();
+  // Kernel events stay in their ring from here on, for the next program.
+  void leave();
 
   [[nodiscard]] kernel::Guard& guard() { return *guard_; }
   [[nodiscard]] const kernel::Guard& guard() const { return *guard_; }
+  [[nodiscard]] Desk& desk() { return *desk_; }
   [[nodiscard]] const Desk& desk() const { return *desk_; }
   [[nodiscard]] const std::string& guarded() const { return guarded_; }
   [[nodiscard]] const PodWatch* pods() const { return pod_watch_.get(); }

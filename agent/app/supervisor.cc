@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/app/supervisor.h"
 
-#include <fcntl.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 #include <chrono>
@@ -16,20 +13,16 @@
 #include <thread>
 
 #include "agent/app/admin.h"
-#include "agent/app/desk.h"
-#include "agent/app/destinations.h"
 #include "agent/app/guard_config.h"
-#include "agent/app/guard_destinations.h"
-#include "agent/app/kubernetes.h"
 #include "agent/app/namespaces.h"
 #include "agent/app/observer.h"
 #include "agent/app/passing_bound.h"
 #include "agent/app/policy_source.h"
 #include "agent/app/report.h"
+#include "agent/app/sensor.h"
 #include "agent/app/setup.h"
 #include "agent/app/signals.h"
 #include "agent/app/spool_files.h"
-#include "agent/app/strays.h"
 #include "agent/base/clock.h"
 #include "agent/base/digest.h"
 #include "agent/base/file.h"
@@ -77,12 +70,12 @@ class Control final : public Supervisor {
 
   int run() override {
     signals_.watch();
-    watch_kernel();
+    sensor_->watch();
     beat();
     every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { recorder_->note(heartbeat(report(), inventory_)); });
     every(sweep_timer_, kSweepEvery, [this] { namespaces_->sweep(); });
-    every(resolve_timer_, kResolveEvery, [this] { guard_->forget_old_destinations(), destinations_->resolve_in_background(); });
-    log::info("guarding {}; {} workers, policy {} {}", guarded_, config_.workers, policy::bundle_name(*policy_.program),
+    every(resolve_timer_, kResolveEvery, [this] { sensor_->resolve_again(); });
+    log::info("guarding {}; {} workers, policy {} {}", sensor_->guarded(), config_.workers, policy::bundle_name(*policy_.program),
               policy::version(*policy_.program));
     io_.run();
     return 0;
@@ -142,56 +135,32 @@ class Control final : public Supervisor {
   Result<void, StartError> open_kernel() {
     const auto root = kernel::cgroup2_root();
     if (!root) return refuse(StartError::kernel, "no cgroup2 mount: mount it with 'mount -t cgroup2 none /sys/fs/cgroup'");
-    guarded_ = config_.intercept.cgroup.empty() ? *root : config_.intercept.cgroup;
     // A name of this instance that survives restarts, so that the exempt cgroup's id does too.
     auto workers = workers_cgroup(*root, hex(view(sha256(config_.state_dir))).substr(0, 8));
     if (!workers) return refuse(StartError::workers, workers.error().detail);
     workers_cgroup_ = std::move(*workers);
     const uint64_t exempt = kernel::cgroup_id(workers_cgroup_).value_or(0);
-    kernel::GuardConfig guard = guard_config(config_, guarded_, exempt);
+    kernel::GuardConfig guard = guard_config(config_, config_.intercept.cgroup.empty() ? *root : config_.intercept.cgroup, exempt);
     guard.forget_listeners = inheritance_ && !handover_;
-    auto opened = kernel::Guard::open(guard);
-    if (!opened) return refuse(StartError::kernel, opened.error().detail);
-    guard_ = std::move(*opened);
+    auto sensor = Sensor::open({io_, config_, *catalogue_, *recorder_, observations_, inventory_, metrics_, authority_.get()}, guard,
+                               config_.intercept.reset_existing ? Strays::Existing::end : Strays::Existing::spare);
+    if (!sensor) return std::unexpected(sensor.error());
+    sensor_ = std::move(*sensor);
     if (inheritance_) inheritance_->drop();  // not before: as long as those workers live, nobody else gets their port
-    if (guard_->took_over()) log::info("took over the pins of an earlier agent in {}", config_.bpffs_dir);
-    attribution::Resolver::Setup setup;
-    for (const auto& [login, person] : config_.identity.persons) setup.persons[login] = {person.id, person.groups};
-    setup.runtime_root = config_.identity.runtime_root;
-    resolver_ = std::make_unique<attribution::Resolver>(std::move(setup));
-    resolver_->scan();
-    desk_ = std::make_unique<Desk>(Desk::Parts{*guard_, *resolver_, *catalogue_, *recorder_, observations_, inventory_, metrics_, authority_.get()},
-                                   config_.identity.kubernetes.wait);
-    strays_ = std::make_unique<Strays>(*guard_, guarded_, exempt, config_.intercept.reset_existing ? Strays::Existing::end : Strays::Existing::spare,
-                                       [this](const auto& event, const char* capture) { desk_->record_connect(event, capture); });
-    resolver_->hash_aside([this] { asio::post(io_, [this] { desk_->catch_up(); }); });
-    if (const auto cluster = PodWatch::locate(config_.identity.kubernetes)) {
-      resolver_->set_pods(&pods_);
-      pod_watch_ = PodWatch::start(io_, *cluster, pods_, [this] { desk_->catch_up(); });
-      log::info("asking {} for the pods of node {}", cluster->url, cluster->node);
-    }
-    return tell_destinations();
-  }
-
-  Result<void, StartError> tell_destinations() {
-    auto destinations = guard_destinations(io_, *catalogue_, config_.intercept.endpoints, *guard_, *strays_);
-    if (!destinations) return refuse(StartError::kernel, destinations.error().detail);
-    destinations_ = std::move(*destinations);
     // What the program before this one resolved is pinned.
-    handover_ ? destinations_->resolve_in_background() : destinations_->resolve_now(kFirstResolvePatience);
-    return {};
+    return sensor_->tell_destinations(handover_ ? std::nullopt : std::optional(kFirstResolvePatience));
   }
 
   Result<void, StartError> start_workers() {
     auto account = worker_account(config_);
     if (!account) return refuse(StartError::workers, account.error().detail);
     if (config_.workers == 0) config_.workers = std::max(1u, std::thread::hardware_concurrency());
-    workers_ = std::make_unique<Workers>(io_, *desk_, Workers::Setup{config_.workers, *account, workers_cgroup_, 0, config_.state_dir,
+    workers_ = std::make_unique<Workers>(io_, sensor_->desk(), Workers::Setup{config_.workers, *account, workers_cgroup_, 0, config_.state_dir,
                                    spool_files_wanted(config_.bodies_bytes_max, config_.spool_bodies_over_bytes)});
     auto start = worker_setup(config_, *authority_);
     if (!start) return std::unexpected(start.error());
     start->policy = policy_.message;
-    if (handover_) workers_->adopt(*handover_), desk_->take_over(*handover_);
+    if (handover_) workers_->adopt(*handover_), sensor_->desk().take_over(*handover_);
     if (auto started = workers_->start(std::move(*start)); !started)
       return refuse(StartError::workers, started.error().detail);
     passing_ = PassingBound(config_.workers * passing_max());
@@ -200,14 +169,14 @@ class Control final : public Supervisor {
   }
 
   void serve_namespaces() {
-    namespaces_ = std::make_unique<Namespaces>(*guard_, *workers_, metrics_);
-    desk_->serve(*namespaces_);
+    namespaces_ = std::make_unique<Namespaces>(sensor_->guard(), *workers_, metrics_);
+    sensor_->desk().serve(*namespaces_);
     workers_->on_start([this](uint64_t worker) { namespaces_->serve(worker); });
     // Before any namespace can take that port. Nothing opens early: the heartbeat has not begun.
-    if (auto set = guard_->set_listener(kernel::own_netns_cookie(), workers_->port()); !set)
+    if (auto set = sensor_->guard().set_listener(kernel::own_netns_cookie(), workers_->port()); !set)
       log::warn("the listener is not registered yet: {}", set.error().detail);
     if (handover_) namespaces_->take_over(*handover_);
-    namespaces_->scan(kernel::cgroup2_root().value_or(""), guarded_);
+    namespaces_->scan(kernel::cgroup2_root().value_or(""), sensor_->guarded());
   }
 
   Result<void, StartError> open_doors() {
@@ -225,25 +194,15 @@ class Control final : public Supervisor {
             [this](pid_t child, int status) { workers_->ended(child), upgrade_.ended(child, status); }};
   }
 
-  void watch_kernel() {
-    if (!ring_.is_open()) ring_.assign(::fcntl(guard_->event_fd(), F_DUPFD_CLOEXEC, 0));
-    ring_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-      if (error) return;
-      desk_->drain_kernel_events();
-      watch_kernel();
-    });
-  }
-
   // The kernel's heartbeat is ours only as far as every worker's: a frozen worker makes it stale.
   void beat() {
     workers_->ping();
     namespaces_->catch_up();
-    desk_->catch_up();
-    strays_->look_for_packet_sockets();
+    sensor_->catch_up();
     make_room();
     const bool ours = workers_->all_alive(kAliveWithin);
     if (!stopping_ && (ours || (!ready_ && workers_->adopted_alive(kAliveWithin)))) {
-      guard_->beat();
+      sensor_->guard().beat();
       pulse_.reset();
       if (ours && !ready_) become_ready();
       ::sd_notify(0, "WATCHDOG=1");
@@ -256,16 +215,16 @@ class Control final : public Supervisor {
 
   // Rather than refuse what is no LLM's, strict mode looks at no more of it until there is room again.
   void make_room() {
-    const bool suspend = passing_.suspends(desk_->unknown_flows());
+    const bool suspend = passing_.suspends(sensor_->desk().unknown_flows());
     if (suspend == suspended_) return;
-    if (auto told = guard_->suspend_strict(suspend); !told) return log::error("{}", told.error().detail);
+    if (auto told = sensor_->guard().suspend_strict(suspend); !told) return log::error("{}", told.error().detail);
     suspended_ = suspend;
     if (suspend) metrics_.count("strict_suspensions_total");
-    log::warn("strict mode {}: {} connections are being passed on", suspend ? "is suspended" : "goes on", desk_->unknown_flows());
+    log::warn("strict mode {}: {} connections are being passed on", suspend ? "is suspended" : "goes on", sensor_->desk().unknown_flows());
   }
 
   void become_ready() {
-    if (auto set = guard_->set_listener(kernel::own_netns_cookie(), workers_->port()); !set) {
+    if (auto set = sensor_->guard().set_listener(kernel::own_netns_cookie(), workers_->port()); !set) {
       log::error("listener not registered: {}", set.error().detail);
       return;
     }
@@ -294,12 +253,10 @@ class Control final : public Supervisor {
     signals_.leave_to_next();
     pulse_ = std::make_unique<kernel::Pulse>(config_.bpffs_dir);
     for (asio::steady_timer* timer : {&beat_timer_, &heartbeat_timer_, &resolve_timer_, &sweep_timer_}) timer->cancel();
-    boost::system::error_code ignored;
-    ring_.close(ignored);
-    destinations_.reset();
+    sensor_->leave();
     admin_.reset();
     recorder_->note(heartbeat(report(), inventory_));  // what was counted is this program's to tell
-    const auto left = prepare_succession(io_, *desk_, *recorder_, *workers_, *namespaces_);
+    const auto left = prepare_succession(io_, sensor_->desk(), *recorder_, *workers_, *namespaces_);
     if (left) upgrade_.become(*left);
     log::error("no upgrade, and no way back: {}", left ? "neither program can be run" : left.error().detail);
     std::_Exit(1);
@@ -339,7 +296,7 @@ class Control final : public Supervisor {
     log::info("draining");
     ::sd_notify(0, "STOPPING=1");
     ::unlink(ready_path().c_str());
-    (void)guard_->set_listener(kernel::own_netns_cookie(), 0);
+    (void)sensor_->guard().set_listener(kernel::own_netns_cookie(), 0);
     namespaces_->close();
     workers_->drain(static_cast<uint32_t>(config_.drain_timeout.count()));
     stop_deadline_ = std::chrono::steady_clock::now() + config_.drain_timeout + seconds(1);
@@ -363,8 +320,8 @@ class Control final : public Supervisor {
   }
 
   [[nodiscard]] Report report() const {
-    return {config_,          *guard_, *recorder_,     *desk_,         guarded_,
-            pod_watch_.get(), ready_,  policy_.program.get(), workers_.get(), namespaces_.get(), suspended_};
+    return {config_,          sensor_->guard(), *recorder_,            sensor_->desk(), sensor_->guarded(),
+            sensor_->pods(), ready_,           policy_.program.get(), workers_.get(),  namespaces_.get(), suspended_};
   }
 
   [[nodiscard]] std::string ready_path() const { return config_.run_dir + "/ready"; }
@@ -379,19 +336,12 @@ class Control final : public Supervisor {
   std::shared_ptr<const provider::Catalogue> catalogue_;
   std::unique_ptr<tls::Authority> authority_;
   std::unique_ptr<Recorder> recorder_;
-  std::unique_ptr<kernel::Guard> guard_;
-  std::unique_ptr<attribution::Resolver> resolver_;
-  std::unique_ptr<Desk> desk_;
-  attribution::Pods pods_;
-  std::unique_ptr<PodWatch> pod_watch_;
-  std::unique_ptr<Strays> strays_;
-  std::unique_ptr<Destinations> destinations_;
+  std::unique_ptr<Sensor> sensor_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<Namespaces> namespaces_;
   std::unique_ptr<Admin> admin_;
-  std::string guarded_, workers_cgroup_;
+  std::string workers_cgroup_;
   Signals signals_{io_, handlers()};
-  asio::posix::stream_descriptor ring_{io_};
   asio::steady_timer beat_timer_{io_}, heartbeat_timer_{io_}, resolve_timer_{io_}, sweep_timer_{io_}, stop_timer_{io_};
   std::chrono::steady_clock::time_point stop_deadline_;
   PassingBound passing_{0};
