@@ -66,7 +66,9 @@ class Agent:
 
     def defaults(self):
         stage = self.stage
+        identity = {"identity": {"runtime_root": stage.containers.host}} if stage.containers else {}
         return {
+            **identity,
             "state_dir": self.state_dir, "run_dir": self.run_dir, "bpffs_dir": stage.bpffs / self.folder.name,
             "worker_user": stage.worker_user, "log_level": "debug",
             "intercept": {"cgroup": stage.guarded.path, "on_agent_down": "refuse", "mode": "learned", "endpoints": []},

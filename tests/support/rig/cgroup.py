@@ -14,6 +14,18 @@ def cgroup2_mount():
     raise RuntimeError("no cgroup2 mount on this machine: mount one, for instance at /sys/fs/cgroup/unified")
 
 
+ENTER = 'echo 0 > "$0/cgroup.procs" || exit 125; exec "$@"'
+
+
+def remove_mirrors(path):
+    """Runtimes make the same path in every hierarchy of cgroup v1, and leave what is above their own."""
+    for hierarchy in pathlib.Path("/sys/fs/cgroup").iterdir():
+        below = hierarchy / path.relative_to(cgroup2_mount())
+        if hierarchy != cgroup2_mount() and below.is_dir():
+            for folder, _, _ in os.walk(below, topdown=False):
+                os.rmdir(folder)
+
+
 class Cgroup:
     def __init__(self, path, within=()):
         """`within`: a command under which its processes run, such as one that enters a network namespace."""
@@ -25,6 +37,10 @@ class Cgroup:
 
     def entering(self, *words):
         return Cgroup(self.path, words)
+
+    def started(self, words):
+        """The command line under which `words` are started in it."""
+        return ["sh", "-c", ENTER, str(self.path), *self.within, *words]
 
     @property
     def below_mount(self):

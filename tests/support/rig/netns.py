@@ -32,12 +32,16 @@ class Netns:
         stage.at_end(self.end)
 
     @property
+    def path(self):
+        return f"/proc/{self.keeper.pid}/ns/net"
+
+    @property
     def enter(self):
-        return ["nsenter", f"--net=/proc/{self.keeper.pid}/ns/net"]
+        return ["nsenter", f"--net={self.path}"]
 
     @property
     def inode(self):
-        return os.stat(f"/proc/{self.keeper.pid}/ns/net").st_ino
+        return os.stat(self.path).st_ino
 
     def end(self):
         if self.keeper.poll() is None:

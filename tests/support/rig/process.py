@@ -3,11 +3,10 @@
 the program does happens there."""
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
-
-ENTER = 'echo 0 > "$0/cgroup.procs" || exit 125; exec "$@"'
 
 
 def command(argv, cgroup=None, uid=None, with_parent=False, loginuid=None):
@@ -19,8 +18,30 @@ def command(argv, cgroup=None, uid=None, with_parent=False, loginuid=None):
     if loginuid is not None:
         words = ["sh", "-c", 'echo "$0" > /proc/self/loginuid; exec "$@"', str(loginuid), *words]
     if cgroup is not None:
-        words = ["sh", "-c", ENTER, str(cgroup.path), *cgroup.within, *words]
+        words = cgroup.started(words)
     return words
+
+
+def pid_of(started):
+    """The pid, as the host counts, of what `command` describes: of a Popen, or of what has ended and ran in a container. There
+    what was started is the runtime's, and it wrote the number down."""
+    words = list(map(str, started.args))
+    if "--pid-file" not in words:
+        return started.pid
+    return int(wait_until(lambda: _read(words[words.index("--pid-file") + 1]), 10, "the runtime wrote the pid down"))
+
+
+def pid_inside(ancestor, number):
+    """The pid of that process, `ancestor` or one below it, which calls itself `number` in its own pid namespace."""
+    for pid in [ancestor, *children_of(ancestor)]:
+        numbers = re.search(r"^NSpid:.*\t(\d+)$", _read(f"/proc/{pid}/status"), re.MULTILINE)
+        if numbers and int(numbers[1]) == number:
+            return pid
+    raise AssertionError(f"no process below {ancestor} calls itself {number}")
+
+
+def _read(path):
+    return pathlib.Path(path).read_text() if os.path.exists(path) else ""
 
 
 def environment(more=None):

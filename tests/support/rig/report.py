@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One line per case: `PASS suite: case`, `FAIL suite: case: reason`, `SKIP suite: case: reason`. tests/run counts them."""
 import contextlib
+import os
 import sys
 import time
 import traceback
@@ -31,7 +32,8 @@ def equal(got, wanted, what):
 
 class Report:
     def __init__(self, suite):
-        self.suite = suite
+        where = os.environ.get("WARDEN_CLIENTS_IN")
+        self.suite = f"{suite} in {where}" if where else suite
         self.passed = self.failed = self.skipped = 0
 
     def __enter__(self):

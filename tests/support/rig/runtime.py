@@ -2,7 +2,6 @@
 """Real containers of podman and runc below a stage's guarded cgroup, with all their state below one folder, which stands for
 the host's root: `identity.runtime_root` of the agent under test."""
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -90,9 +89,3 @@ class Runtime:
         for name in self.names:
             self.podman("rm", "-f", "-t", "0", name, ok=False)
         shutil.rmtree(self.running, ignore_errors=True)
-        # Runtimes make the same path in every hierarchy of cgroup v1.
-        for hierarchy in pathlib.Path("/sys/fs/cgroup").iterdir():
-            below = hierarchy / self.stage.base.below_mount.lstrip("/")
-            if hierarchy.name != "unified" and below.is_dir():
-                for folder, _, _ in os.walk(below, topdown=False):
-                    os.rmdir(folder)

@@ -7,16 +7,19 @@ import pathlib
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 
 from . import namespace
 from .agent import Agent
-from .cgroup import Cgroup, cgroup2_mount
+from .cgroup import Cgroup, cgroup2_mount, remove_mirrors
 from .client import Place
+from .client_container import ContainerCgroup, Containers
 from .collector import Collector
 from .double import Double
 from .netns import Netns
+from .process import command
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 OPENAI, ANTHROPIC = "api.openai.com", "api.anthropic.com"
@@ -26,9 +29,11 @@ class Stage:
     worker_user = "ew-proxy"
     users = {"ew-alice": 61001, "ew-bob": 61002, "ew-carol": 61003, "ew-proxy": 61900}
 
-    def __init__(self, name, slices=False):
-        """`slices`: the guarded cgroup stands where systemd keeps units, so that units made in it are believed."""
+    def __init__(self, name, slices=False, clients_in=None):
+        """`slices`: the guarded cgroup stands where systemd keeps units, so that units made in it are believed. `clients_in`:
+        netns or container; else WARDEN_CLIENTS_IN says where."""
         self.name, self.slices = name, slices
+        self.clients_in = clients_in or os.environ.get("WARDEN_CLIENTS_IN", "")
         self.daemons, self.doubles, self.cleanups = [], [], []
         self.count = 0
 
@@ -51,15 +56,32 @@ class Stage:
         self.addresses = {OPENAI: f"{self.block}.1", ANTHROPIC: f"{self.block}.2"}
         self.name_hosts()
         self.provider_ca = self.folder / "double-certificates" / "ca.pem"
-        self.within = []
-        if os.environ.get("WARDEN_CLIENTS_IN") == "netns":
+        self.within, self.containers = [], None
+        if self.clients_in == "netns":
             self.move_clients(Netns(self).enter)
+            # As a pod's first process does, this one lets the agent see the namespace before a client's first call.
+            resident = subprocess.Popen(command(["sleep", "infinity"], self.guarded, with_parent=True))
+            self.at_end(lambda: (resident.kill(), resident.wait()))
+        elif self.clients_in == "container":
+            self.contain_clients()
+        elif self.clients_in:
+            raise RuntimeError(f'clients may be in "netns" or "container", not in "{self.clients_in}"')
         return self
 
     def move_clients(self, within):
         """Clients and doubles run under `within` from now on: in a network namespace that the agent does not live in."""
         self.within = within
         self.guarded, self.outside = self.guarded.entering(*within), self.outside.entering(*within)
+
+    def contain_clients(self):
+        """Clients run in containers from now on, doubles in the network namespace that those share."""
+        netns = Netns(self)
+        self.within, self.containers = netns.enter, Containers(self, netns)
+        self.guarded, self.outside = (ContainerCgroup(one.path, self.containers) for one in (self.guarded, self.outside))
+
+    def seen_by_clients(self, path):
+        """The file that a client finds at `path`, as the host sees it."""
+        return self.containers.image.inside(path) if self.containers else pathlib.Path(path)
 
     def number(self):
         self.count += 1
@@ -119,6 +141,7 @@ class Stage:
         for double in self.doubles:
             double.end()
         self.base.remove()
+        remove_mirrors(self.base.path)
         self.remove_workers_cgroups(folder)
         if self.made_system_slice:
             self.base.path.parent.rmdir()
