@@ -19,7 +19,7 @@ PROCESSES, THREADS, EACH = 4, 8, 2500
 with Stage("dns_race") as stage, Report("dns_race") as report:
     resolver_address = f"{stage.block}.53"
     ready = stage.folder / "resolver-ready"
-    resolver = Daemon(["/usr/bin/python3", SUPPORT / "resolver.py", resolver_address, ready], stage.folder / "resolver.log")
+    resolver = Daemon([*stage.within, "/usr/bin/python3", SUPPORT / "resolver.py", resolver_address, ready], stage.folder / "resolver.log")
     stage.daemons.append(resolver)
     resolver.wait_for(ready, 10, "the resolver")
     namespace.lay_over("/etc/resolv.conf", f"nameserver {resolver_address}\noptions timeout:10 attempts:3\n", stage.folder)

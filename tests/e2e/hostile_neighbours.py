@@ -185,7 +185,7 @@ with Stage("neighbours") as stage, Report("neighbours") as report:
         equal(before.stdout.readline().strip(), "and now?", "echo on the old connection")
     with report.case("a foreign name at an address that a client taught is recorded as what it is"):
         place = (f"{stage.block}.72", "443")
-        stage.double(listen={":".join(place): "good"}, within=())
+        stage.double(listen={":".join(place): "good"})
         start(LIE, *place, "api.anthropic.com", user="ew-bob").communicate(timeout=10)
         start(LIE, *place, "foo.example", user="ew-bob").communicate(timeout=10)
         last = wait_until(lambda: [flow for flow in agent.records("flow") if field(flow, "net.host") == "foo.example"], 5, "a flow record")[-1]
