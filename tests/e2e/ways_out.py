@@ -1,22 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Every way out of the guarded tree that a process may try, as an ordinary user and as root: intercepted, refused, or
-recorded as seen but not inspected. Prints the matrix; an ordinary user never brings an unrecorded byte to the provider."""
+recorded as seen but not inspected. Prints the matrix; an ordinary user never brings an unrecorded byte to the provider. Here:
+sockets of every kind; ways_out_names, ways_out_tunnels and ways_out_root have the others."""
 import hashlib
 import pathlib
-import socket
 import subprocess
 import sys
-import threading
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from rig import Report, Stage, check, equal, samples  # noqa: E402
 from rig.agent import field  # noqa: E402
 from rig.process import command, environment, wait_until  # noqa: E402
+from rig.ways import NAME, WAY, ConnectProxy, Ways  # noqa: E402
 
-WAY = pathlib.Path(__file__).resolve().parents[1] / "support/ways_out/way.py"
-NAME = "api.openai.com"
 PYTHON_SHA256 = hashlib.sha256(pathlib.Path("/usr/bin/python3").read_bytes()).hexdigest()
 # Ways by the address they take: one that the agent knows, one that nobody has told it, and who may try.
 KNOWN = ["connect", "mapped_ipv6", "non_blocking", "bound_first", "bound_to_device", "disconnected_and_again", "multipath", "fast_open",
@@ -27,121 +24,29 @@ PRIVILEGED = ["raw_ip", "packet_socket", "xdp_socket"]
 PORTS = {"plain_http": 80, "other_port": 8443}  # others: 443
 
 
-class Sink(threading.Thread):
-    """What arrives by UDP where a provider would listen for QUIC."""
-
-    def __init__(self, address, port):
-        super().__init__(daemon=True)
-        self.got = b""
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((address, port))
-        self.start()
-
-    def run(self):
-        while True:
-            self.got += self.socket.recv(65536)
-
-
-class Proxy(threading.Thread):
-    """A CONNECT proxy outside the guarded tree, which leads everybody to the provider."""
-
-    def __init__(self, address, port, target):
-        super().__init__(daemon=True)
-        self.target = target
-        self.server = socket.create_server((address, port))
-        self.start()
-
-    def run(self):
-        while True:
-            threading.Thread(target=self.serve, args=[self.server.accept()[0]], daemon=True).start()
-
-    def serve(self, client):
-        try:
-            client.recv(4096)
-            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        except OSError:  # the agent ended it
-            return
-        provider = socket.create_connection((self.target, 443))
-        threading.Thread(target=self.copy, args=[provider, client], daemon=True).start()
-        self.copy(client, provider)
-
-    @staticmethod
-    def copy(source, target):
-        try:
-            while block := source.recv(65536):
-                target.sendall(block)
-        except OSError:
-            pass
-        for end in (source, target):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-
 with Stage("ways_out") as stage, Report("ways_out") as report:
     fresh = iter(range(20, 250))
     unknown = {(way, user): f"{stage.block}.{next(fresh)}" for way in UNKNOWN for user in ("ew-alice", "root")}
     proxies = {(way, user): f"{stage.block}.{next(fresh)}" for way in PROXY for user in ("ew-alice", "root")}
+    unknown_quic = {user: f"{stage.block}.{next(fresh)}" for user in ("ew-alice", "root")}
     listen = {f"{address}:{PORTS.get(way, 443)}": "plain" if way == "plain_http" else "good" for (way, _), address in unknown.items()}
     double = stage.double(listen, names=[NAME, "api.anthropic.com"])
     for address in proxies.values():
-        Proxy(address, 3128, stage.addresses[NAME])
+        ConnectProxy(address, 3128, stage.addresses[NAME])
     known = stage.addresses[NAME]
-    sink = Sink(known, 443)
     agent = stage.agent(samples.POLICY)
+    ways = Ways(stage, double, agent)
+    ways.sink(known, 443)
+    for address in unknown_quic.values():
+        ways.sink(address, 443)
     uring = stage.folder / "uring"
     subprocess.run(["cc", "-O1", "-o", uring, WAY.parent / "uring.c"], check=True)
     uring.chmod(0o755)
-    matrix, marks = [], iter(range(1000))
-
-    def bundle():
-        both = stage.folder / "both.pem"
-        roots = "".join(root.read_text() for root in sorted((agent.folder / "trust").rglob("root.pem")))
-        both.write_text(roots + pathlib.Path(double.ca).read_text())
-        both.chmod(0o644)
-        return both
-
-    def argv(way, address, port, mark):
-        words = ["/usr/bin/python3", WAY, way, address, port, NAME, bundle(), mark]
-        return [uring, address, port, *words] if way == "io_uring" else words
-
-    def records():
-        return [record for record in agent.records() if record["kind"] in ("decision", "flow")]
-
-    def described(record):
-        if record["kind"] == "decision":
-            return f"decision {field(record, 'dec.verdict')}"
-        return f"flow {field(record, 'net.capture')} {field(record, 'net.reason')}"
-
-    def delivered(mark):
-        return sum(len(request.body) for request in double.requests() if mark.encode() in request.body) + sink.got.count(mark.encode()) * len(mark)
-
-    def outcome_of(made, came):
-        if any(word.startswith("decision") for word in made):
-            return "intercepted"
-        if not came and any(word.startswith("flow refused") for word in made):
-            return "refused"
-        if made:
-            return "seen, not inspected"
-        return "ESCAPED" if came else "not possible here"
-
-    def row(way, user, mark, said, seen, where):
-        """Adds a line to the matrix and says whether the attempt is accounted for."""
-        deadline = time.monotonic() + 2
-        while len(records()) == seen and "Permission" not in said and time.monotonic() < deadline:
-            time.sleep(0.1)
-        made, came = [described(record) for record in records()[seen:]], delivered(mark)
-        outcome = outcome_of(made, came)
-        matrix.append((way, where, user, outcome, came, ", ".join(sorted(set(made))) or said))
-        return outcome, came, made
 
     def attempt(way, user, address, port, where):
-        mark, seen = f"mark-{next(marks):04d}", len(records())
-        place = guarded if user == "root" else guarded.as_user(user)
-        done = place.run(argv(way, address, port, mark), timeout_s=40)
-        said = done.stdout.decode().strip() or done.stderr.decode().strip()[-200:]
-        return (*row(way, user, mark, said, seen, where), said)
+        mark = ways.mark()
+        argv = ways.argv(way, address, port, mark)
+        return ways.run([uring, address, port, *argv] if way == "io_uring" else argv, way, user, mark, where)
 
     def early(mark):
         """A client that connects before an agent is there, and sends when told to."""
@@ -153,9 +58,9 @@ with Stage("ways_out") as stage, Report("ways_out") as report:
     def settled(of, child, mark, wanted):
         record = wait_until(lambda: of.records("flow", net__reason="older_than_agent"), 5, "a record")[0]
         child.communicate(b"go\n", timeout=20)
-        matrix.append(("opened before the agent", "known", "ew-alice", wanted, delivered(mark), described(record)))
+        ways.matrix.append(("opened before the agent", "known", "ew-alice", "refused" if wanted == "refused" else "seen, not inspected", ways.delivered(mark), ways.described(record)))
         equal((field(record, "net.capture"), field(record, "user.uid")), (wanted, stage.users["ew-alice"]), "what became of it, and whose it is")
-        return delivered(mark)
+        return ways.delivered(mark)
 
     with report.case("a connection opened before the agent started goes on if the configuration says so, recorded"):
         lenient = stage.agent(samples.POLICY, intercept={"existing": "record"})
@@ -168,7 +73,6 @@ with Stage("ways_out") as stage, Report("ways_out") as report:
         stage.guarded.path.mkdir(exist_ok=True)
         child = early("mark-waiting")
         agent.start()
-    guarded = stage.guard(agent)
 
     with report.case("a connection opened before the agent started is ended and recorded"):
         equal(settled(agent, child, "mark-waiting", "refused"), 0, "bytes at the provider")
@@ -193,6 +97,9 @@ with Stage("ways_out") as stage, Report("ways_out") as report:
                     # At a port where the name has no endpoint others may be served: one client's word does not have it redirected.
                     wanted = "refused" if way == "other_port" else "intercepted"
                     equal(again, wanted, f"outcome of the next attempt ({said}; {made})")
+        with report.case(f"QUIC to an address that nobody told, as {user}"):
+            outcome, came, made, said = attempt("udp_sendto", user, unknown_quic[user], 443, "untold")
+            equal((outcome, made), ("seen, not inspected", ["flow observed unknown_quic"]), f"outcome and records ({said})")
         for way in PROXY:
             with report.case(f"{way}, outside the guarded tree, as {user}"):
                 outcome, came, made, said = attempt(way, user, proxies[way, user], 3128, "proxy")
@@ -215,8 +122,5 @@ with Stage("ways_out") as stage, Report("ways_out") as report:
         outcome, came, made, said = attempt("xdp_socket", "root", known, 443, "known")
         equal((made, came), (["flow observed xdp_socket"], 0), f"records and bytes ({said})")
     with report.case("no ordinary user brought an unrecorded byte to the provider"):
-        escaped = [line for line in matrix if line[2] != "root" and line[4] and line[3] not in ("intercepted", "observed")]
-        equal(escaped, [], "ways out")
-    widths = [max(len(str(line[column])) for line in matrix) for column in range(6)]
-    for line in [("way", "address", "user", "outcome", "delivered", "record"), *matrix]:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(line, widths)).rstrip())
+        ways.check_nothing_escaped()
+    ways.print()
