@@ -171,6 +171,8 @@ enum ew_event_kind {
   EW_EVENT_EXIT,
   EW_EVENT_DNS_LEARNED,
   EW_EVENT_TRIPPED, /* a packet was dropped, or let through unread */
+  EW_EVENT_ENTERED, /* moved into or within the guarded subtree */
+  EW_EVENT_LEFT,    /* moved or born outside; the agent knows whether it, or its parent, was guarded */
 };
 
 enum ew_reason {
@@ -204,7 +206,7 @@ struct ew_flow_event { /* CONNECT, REFUSED, QUIC_REFUSED, PASSED */
 };
 EW_ASSERT(sizeof(struct ew_flow_event) == 520);
 
-struct ew_process_event { /* EXEC, FORK, EXIT */
+struct ew_process_event { /* EXEC, FORK, EXIT, ENTERED, LEFT */
   struct ew_event event;
   struct ew_process process;
   char filename[EW_FILENAME_BYTES]; /* EXEC */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
-// tp_btf sched_process_fork, exec and exit: births, changes and deaths of processes in the guarded subtree.
-// The tracepoints are system-wide; tasks of other cgroups leave at the first test.
+// tp_btf sched_process_fork, exec and exit: births, changes and deaths of processes in the guarded subtree; and
+// cgroup_attach_task: who moves into it or out of it. The tracepoints are system-wide; tasks of other cgroups leave at the
+// first test.
 #include "bpf/lib/common.h"
 #include "bpf/lib/process.h"
 
@@ -30,8 +31,19 @@ static __always_inline void report(struct task_struct* task, enum ew_event_kind 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(ew_fork, struct task_struct* parent, struct task_struct* child) {
   // A thread is no process of its own.
-  if (BPF_CORE_READ(child, pid) == BPF_CORE_READ(child, tgid) && is_guarded(child))
+  if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid)) return 0;
+  if (is_guarded(child))
     report(child, EW_EVENT_FORK, 0);
+  else if (is_guarded(parent))  // clone3(CLONE_INTO_CGROUP)
+    report(child, EW_EVENT_LEFT, 0);
+  return 0;
+}
+
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(ew_attach, struct cgroup* target, const char* path, struct task_struct* task) {
+  // Moves in a hierarchy of version 1 say nothing; the task is in `target` already.
+  if (BPF_CORE_READ(task, cgroups, dfl_cgrp) != target) return 0;
+  report(task, is_guarded(task) ? EW_EVENT_ENTERED : EW_EVENT_LEFT, 0);
   return 0;
 }
 

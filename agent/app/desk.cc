@@ -108,7 +108,10 @@ int64_t second_now() { return boot_us() / 1'000'000; }
 void Desk::drain_kernel_events() {
   guard_.drain_events([this](const kernel::Event& event) {
     if (namespaces_ != nullptr && is_of_namespace(event)) namespaces_->seen(process_of(event));
+    if (residents_ != nullptr && residents_->leaves(event)) left_guarded_tree(event);
     switch (event.kind) {
+      case kernel::EventKind::entered:
+      case kernel::EventKind::left: break;
       case kernel::EventKind::exec:
       case kernel::EventKind::fork:
       case kernel::EventKind::exit: resolver_.on_event(event); break;
@@ -129,6 +132,16 @@ void Desk::drain_kernel_events() {
         break;
     }
   });
+}
+
+void Desk::left_guarded_tree(const kernel::Event& event) {
+  metrics_.count("tampering_total|left_guarded_tree");
+  log::error("pid {} ({}) left the guarded tree", event.process.tgid, event.process.comm);
+  kernel::Event told{};
+  told.kind = kernel::EventKind::passed;
+  told.reason = "left_guarded_tree";
+  told.flow.process = event.process;
+  record_connect(told, "observed");
 }
 
 // Dropped packets alone would leave the client to its own timeout: the socket is ended, so that it may try again at once.

@@ -18,6 +18,7 @@
 #include "agent/app/namespaces.h"
 #include "agent/app/observations.h"
 #include "agent/app/recorder.h"
+#include "agent/app/residents.h"
 #include "agent/app/workers.h"
 #include "agent/attribution/resolver.h"
 #include "agent/kernel/guard.h"
@@ -64,6 +65,8 @@ class Desk final : public WorkerDesk {
 
   // Told of every guarded process from now on, and asked for sockets; outlives the desk's use.
   void serve(Namespaces& namespaces) { namespaces_ = &namespaces; }
+  // Told of who is born, moves and ends; outlives the desk's use.
+  void watch(Residents& residents) { residents_ = &residents; }
   void drain_kernel_events();
   // What waited: for digests or pods that are there or overdue, and for a second to be over. Every beat, and when there is news.
   void catch_up();
@@ -103,6 +106,7 @@ class Desk final : public WorkerDesk {
   void name_provider(audit::Draft& record, const Endpoint& original) const;
   // An event that no record is made of, since there are too many: counted under its process, if that was looked up lately.
   void count_suppressed(const kernel::Event& event, const char* capture);
+  void left_guarded_tree(const kernel::Event& event);
 
   kernel::Guard& guard_;
   attribution::Resolver& resolver_;
@@ -113,6 +117,7 @@ class Desk final : public WorkerDesk {
   Metrics& metrics_;
   tls::Authority* authority_;
   Namespaces* namespaces_ = nullptr;
+  Residents* residents_ = nullptr;
   const Fd diag_ = kernel::open_diag();
   std::chrono::steady_clock::time_point search_after_{};
   Flows flows_;

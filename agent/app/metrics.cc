@@ -52,6 +52,7 @@ constexpr std::array kCounters = {
     Shape{"strict_passed_total", "Connections to unknown addresses that strict mode passed on, by what they began with", {"opening"}, true},
     Shape{"strict_unserved_total", "Connections that strict mode could not look at, their network namespace not being served yet", {}},
     Shape{"strict_suspensions_total", "Times that strict mode had no room for new connections, which then went their own way", {}},
+    Shape{"tampering_total", "Acts of root against the guard: pins removed, programs detached, processes taken out of the guarded tree", {"what"}},
     Shape{"connections_forged_total", "Connections to the workers' port from where another process had been redirected", {}},
     Shape{"namespaces_refused_total", "Network namespaces that could not be served; the kernel refuses their LLM connections", {"reason"}},
     Shape{"stats_unknown_total", "Counters of workers with a name nobody knows", {}},

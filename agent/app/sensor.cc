@@ -38,6 +38,11 @@ Result<std::unique_ptr<Sensor>, StartError> Sensor::open(const Parts& parts, ker
   Desk* const desk = sensor->desk_.get();
   sensor->strays_ = std::make_unique<Strays>(*sensor->guard_, guard.cgroup, guard.exempt_cgroup, existing,
                                              [desk](const auto& event, const char* capture) { desk->record_connect(event, capture); });
+  sensor->residents_.scan(guard.cgroup);
+  desk->watch(sensor->residents_);
+  sensor->tampering_ = std::make_unique<Tampering>(parts.io, *sensor->guard_, sensor->residents_, config.bpffs_dir, parts.metrics,
+                                                   [desk] { desk->drain_kernel_events(); },
+                                                   [desk](const auto& event) { desk->record_connect(event, "observed"); });
   sensor->resolver_->hash_aside([desk, &io = parts.io] { asio::post(io, [desk] { desk->catch_up(); }); });
   if (const auto cluster = PodWatch::locate(config.identity.kubernetes)) {
     sensor->resolver_->set_pods(&sensor->pods_);
@@ -72,6 +77,7 @@ void Sensor::watch() {
 void Sensor::catch_up() {
   desk_->catch_up();
   strays_->look_for_packet_sockets();
+  tampering_->check();
 }
 
 void Sensor::leave() {

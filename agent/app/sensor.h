@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sensor: all by which the agent learns of connections: the kernel half, the process table and who asks it, pods, the addresses
-// behind the catalogue's names, and sockets that no hook saw. Feeds one desk. Control thread only.
+// behind the catalogue's names, sockets that no hook saw, and what root does to the guard. Feeds one desk. Control thread only.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -13,8 +13,10 @@
 #include "agent/app/desk.h"
 #include "agent/app/destinations.h"
 #include "agent/app/kubernetes.h"
+#include "agent/app/residents.h"
 #include "agent/app/strays.h"
 #include "agent/app/supervisor.h"
+#include "agent/app/tampering.h"
 #include "agent/kernel/guard.h"
 
 namespace warden::app {
@@ -64,6 +66,8 @@ class Sensor {
   attribution::Pods pods_;
   std::unique_ptr<PodWatch> pod_watch_;
   std::unique_ptr<Strays> strays_;
+  Residents residents_;
+  std::unique_ptr<Tampering> tampering_;
   std::unique_ptr<Destinations> destinations_;
   boost::asio::posix::stream_descriptor ring_;
 };

@@ -79,6 +79,10 @@ std::optional<EventKind> to_kind(uint32_t kind) {
       return EventKind::dns_learned;
     case EW_EVENT_TRIPPED:
       return EventKind::tripped;
+    case EW_EVENT_ENTERED:
+      return EventKind::entered;
+    case EW_EVENT_LEFT:
+      return EventKind::left;
     default:
       return std::nullopt;
   }
@@ -179,6 +183,8 @@ std::optional<Event> to_event(std::string_view bytes) {
     case EventKind::exec:
     case EventKind::fork:
     case EventKind::exit:
+    case EventKind::entered:
+    case EventKind::left:
       whole = fill_process(bytes, event);
       break;
     case EventKind::dns_learned:

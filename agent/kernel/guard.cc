@@ -70,11 +70,14 @@ class PinnedGuard final : public Guard {
   bool open_ring();
   Result<void, GuardError> configure(const GuardConfig& config, uint64_t cgroup);
   void forget_dead_listeners(const GuardConfig& config);
-  Result<int, GuardError> attach(const Pins& pins, int cgroup_fd) {
-    return programs_.attach(pins, cgroup_fd);
+  Result<int, GuardError> attach(const Pins& pins, Fd cgroup) {
+    pins_ = pins;
+    cgroup_ = std::move(cgroup);
+    return programs_.attach(pins, cgroup_.get());
   }
 
   void beat() override;
+  Repair repair() override;
   Result<void, GuardError> set_listener(uint64_t netns_cookie, uint16_t port) override;
   Result<void, GuardError> add_destination(const Endpoint& endpoint, std::string_view host,
                                            Lifetime lifetime) override;
@@ -102,7 +105,9 @@ class PinnedGuard final : public Guard {
   ring_buffer* ring_ = nullptr;
   const std::function<void(const Event&)>* deliver_ = nullptr;
   std::vector<uint64_t> served_before_;
-  bool took_over_;
+  bool took_over_, released_ = false;
+  Pins pins_{""};
+  Fd cgroup_;
 };
 
 bool PinnedGuard::open_ring() {
@@ -164,6 +169,19 @@ void PinnedGuard::forget_dead_listeners(const GuardConfig& config) {
 void PinnedGuard::beat() {
   const uint64_t now = static_cast<uint64_t>(monotonic_ns());
   bpf_map_update_elem(bpf_map__fd(programs_->maps.heartbeat), &kOnly, &now, BPF_ANY);
+}
+
+Repair PinnedGuard::repair() {
+  if (released_) return {};
+  ew_config value{};
+  bpf_map_lookup_elem(bpf_map__fd(programs_->maps.config), &kOnly, &value);
+  released_ = value.agent_tgid != static_cast<uint32_t>(::getpid());
+  Repair repair;
+  if (released_)
+    repair.released = true;
+  else
+    repair = programs_.repair(pins_, cgroup_.get());
+  return repair;
 }
 
 Result<void, GuardError> PinnedGuard::set_listener(uint64_t netns_cookie, uint16_t port) {
@@ -326,7 +344,7 @@ Result<std::unique_ptr<Guard>, GuardError> Guard::open(const GuardConfig& config
     return fail(GuardError::not_permitted,
                 "loading BPF programs takes root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
   struct statfs info {};
-  const Fd cgroup(::open(config.cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd cgroup(::open(config.cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const auto id = cgroup_id(config.cgroup);
   if (!cgroup || !id || ::fstatfs(cgroup.get(), &info) != 0 || info.f_type != CGROUP2_SUPER_MAGIC)
     return fail(GuardError::no_cgroup, config.cgroup + " is not a cgroup2 directory");
@@ -344,7 +362,7 @@ Result<std::unique_ptr<Guard>, GuardError> Guard::open(const GuardConfig& config
   guard->forget_dead_listeners(config);
   if (auto configured = guard->configure(config, *id); !configured)
     return std::unexpected(configured.error());
-  if (const auto attached = guard->attach(pins, cgroup.get()); !attached) {
+  if (const auto attached = guard->attach(pins, std::move(cgroup)); !attached) {
     // Half a guard is none; but where one stood before, its old programs go on.
     if (!maps_kept) static_cast<void>(pins.clear());
     return std::unexpected(attached.error());
@@ -353,7 +371,18 @@ Result<std::unique_ptr<Guard>, GuardError> Guard::open(const GuardConfig& config
 }
 
 Result<void, GuardError> Guard::remove(const std::string& bpffs_dir) {
-  return Pins(bpffs_dir).clear();
+  const Pins pins(bpffs_dir);
+  // Whoever has it is told first, lest he put it back.
+  const Fd map(bpf_obj_get(pins.map("config").c_str()));
+  ew_config value{};
+  bpf_map_info info{};
+  uint32_t length = sizeof info;
+  if (map && bpf_obj_get_info_by_fd(map.get(), &info, &length) == 0 && info.value_size == sizeof value &&
+      bpf_map_lookup_elem(map.get(), &kOnly, &value) == 0) {
+    value.agent_tgid = 0;
+    (void)bpf_map_update_elem(map.get(), &kOnly, &value, BPF_ANY);
+  }
+  return pins.clear();
 }
 
 }  // namespace warden::kernel

@@ -62,14 +62,14 @@ struct Flow {
   ProcessFacts process;
 };
 
-enum class EventKind : uint8_t { connect, refused, exec, fork, exit, dns_learned, quic_refused, passed, tripped };
+enum class EventKind : uint8_t { connect, refused, exec, fork, exit, dns_learned, quic_refused, passed, tripped, entered, left };
 
 struct Event {
   EventKind kind;
   // connect, refused, quic_refused, passed, tripped; dns_learned: only `original`. Of a tripped TCP socket whose
   // connect() nobody saw, the process is not known (tgid 0).
   Flow flow;
-  ProcessFacts process;    // exec, fork (the child), exit
+  ProcessFacts process;    // exec, fork (the child), exit; entered and left: who moved (left: or was born) where
   std::string filename;    // exec: path as given to execve
   std::string host;        // dns_learned; tripped: the name that was read, if any
   // refused, quic_refused, passed: "observe", "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
@@ -87,6 +87,14 @@ struct Counters {
   uint64_t connects_seen = 0, redirected = 0, refused = 0, passed = 0, events_dropped = 0, dns_answers = 0, dns_learned = 0;
 };
 
+// What was done to the guard by somebody with root's powers, and undone.
+struct Repair {
+  size_t pins = 0, programs = 0;  // put back, attached again
+  std::string lost;               // what could not be, and why; told once
+  bool released = false;          // another process has the guard now, or nobody is to have it: not watched any more. Told once
+  [[nodiscard]] bool any() const { return pins > 0 || programs > 0 || released || !lost.empty(); }
+};
+
 class Guard {
  public:
   // Loads and attaches, or takes over the pins of an earlier agent (maps are kept, programs replaced atomically).
@@ -94,6 +102,9 @@ class Guard {
   virtual ~Guard() = default;  // leaves the pins: the guard outlives the agent
 
   virtual void beat() = 0;  // writes the heartbeat
+  // Looks whether pins were removed or programs detached, and puts them back. At each beat: some forty system calls. Pins may be
+  // removed without effect while this lives, which holds the links as well.
+  virtual Repair repair() = 0;
   // Where redirected connections of this network namespace go: 127.0.0.1 and [::1] at this port, which must not serve
   // another namespace (`busy`: listen at another). Port 0 ends the namespace's service: its LLM connections are refused.
   virtual Result<void, GuardError> set_listener(uint64_t netns_cookie, uint16_t port) = 0;
@@ -122,7 +133,8 @@ class Guard {
   [[nodiscard]] virtual Counters counters() const = 0;
   [[nodiscard]] virtual bool took_over() const = 0;  // pins of an earlier agent were found
 
-  // Detaches everything and removes the pins (`egresswarden down`, quickstart, tests).
+  // Detaches everything and removes the pins (`egresswarden down`, quickstart, tests). An agent that still has this guard lets
+  // go of it.
   static Result<void, GuardError> remove(const std::string& bpffs_dir);
 };
 

@@ -10,8 +10,10 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
+#include "agent/base/fd.h"
 #include "bpf/guard.skel.h"
 
 namespace warden::kernel {
@@ -71,11 +73,29 @@ bpf_link* make_link(const bpf_program* program, int cgroup_fd) {
 }
 
 // Pins `link` at `path`, replacing what is there without a moment in between. bpffs permits no dot in a name.
-int pin_over(bpf_link* link, const std::string& path) {
+int pin_over(const bpf_link* link, const std::string& path) {
   const std::string fresh = path + "_new";
   ::unlink(fresh.c_str());
-  if (const int error = bpf_link__pin(link, fresh.c_str()); error != 0) return -error;
+  if (bpf_obj_pin(bpf_link__fd(link), fresh.c_str()) != 0) return errno;
   return ::rename(fresh.c_str(), path.c_str()) == 0 ? 0 : errno;
+}
+
+std::optional<bpf_link_info> info_of(int link_fd) {
+  bpf_link_info info{};
+  uint32_t length = sizeof info;
+  return bpf_obj_get_info_by_fd(link_fd, &info, &length) == 0 ? std::optional(info) : std::nullopt;
+}
+
+// Somebody asked the kernel to detach it, or its cgroup is gone. Links of tracepoints cannot be detached.
+bool is_detached(const bpf_link* link) {
+  const auto info = info_of(bpf_link__fd(link));
+  return info && info->type == BPF_LINK_TYPE_CGROUP && info->cgroup.cgroup_id == 0;
+}
+
+bool leads_to(const std::string& path, int link_fd) {
+  const Fd pinned(bpf_obj_get(path.c_str()));
+  const auto there = pinned ? info_of(pinned.get()) : std::nullopt, ours = info_of(link_fd);
+  return there && ours && there->id == ours->id;
 }
 
 }  // namespace
@@ -83,6 +103,8 @@ int pin_over(bpf_link* link, const std::string& path) {
 void Programs::Destroy::operator()(guard_bpf* skeleton) const {
   guard_bpf__destroy(skeleton);
 }
+
+void Programs::DropLink::operator()(bpf_link* link) const { bpf_link__destroy(link); }
 
 Result<Programs, GuardError> Programs::load_onto(const Pins* pins) {
   last_warning.clear();
@@ -116,25 +138,57 @@ Result<int, GuardError> Programs::attach(const Pins& pins, int cgroup_fd) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
     const std::string path = pins.link(bpf_program__name(program));
-    const std::unique_ptr<bpf_link, int (*)(bpf_link*)> pinned(bpf_link__open(path.c_str()),
-                                                               bpf_link__destroy);
+    LinkPtr pinned(bpf_link__open(path.c_str()));
     if (pinned) ++taken_over;
     // Links of tracepoints cannot be given another program: the new one is attached beside the old, then
     // replaces it.
     if (pinned && !is_tracepoint(program)) {
       const int error = bpf_link__update_program(pinned.get(), program);
-      if (error == 0) continue;
-      return failed(GuardError::load_failed, "cannot replace " + path, -error);
+      if (error != 0) return failed(GuardError::load_failed, "cannot replace " + path, -error);
+      links_.push_back({program, std::move(pinned)});
+      continue;
     }
-    const std::unique_ptr<bpf_link, int (*)(bpf_link*)> link(make_link(program, cgroup_fd),
-                                                             bpf_link__destroy);
+    LinkPtr link(make_link(program, cgroup_fd));
     if (!link)
       return failed(GuardError::load_failed, std::string("cannot attach ") + bpf_program__name(program),
                     errno);
     if (const int error = pin_over(link.get(), path); error != 0)
       return failed(GuardError::pin_failed, "cannot pin " + path, error);
+    links_.push_back({program, std::move(link)});
   }
   return taken_over;
+}
+
+void Programs::repair_link(Held& held, const Pins& pins, int cgroup_fd, Repair& repair) {
+  if (held.lost) return;
+  const std::string name = bpf_program__name(held.program), path = pins.link(name);
+  if (is_detached(held.link.get())) {
+    LinkPtr link(make_link(held.program, cgroup_fd));
+    const int error = link ? pin_over(link.get(), path) : errno;
+    held.lost = error != 0;
+    if (held.lost) {
+      repair.lost += (repair.lost.empty() ? "" : "; ") + name + ": " + std::strerror(error);
+      return;
+    }
+    held.link = std::move(link);
+    ++repair.programs;
+  } else if (!leads_to(path, bpf_link__fd(held.link.get()))) {
+    // What is there is not ours: an empty place, or somebody's own link by our name.
+    if (pin_over(held.link.get(), path) == 0) ++repair.pins;
+  }
+}
+
+Repair Programs::repair(const Pins& pins, int cgroup_fd) {
+  Repair repair;
+  if (!pins.prepare()) return repair;  // the folders too may have been removed
+  for (Held& held : links_) repair_link(held, pins, cgroup_fd, repair);
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    if (bpf_map__is_internal(map)) continue;
+    const std::string path = pins.map(bpf_map__name(map));
+    if (::access(path.c_str(), F_OK) != 0 && bpf_obj_pin(bpf_map__fd(map), path.c_str()) == 0) ++repair.pins;
+  }
+  return repair;
 }
 
 }  // namespace warden::kernel

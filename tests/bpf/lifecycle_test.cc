@@ -4,13 +4,18 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <filesystem>
 
+#include "agent/kernel/pin_watch.h"
 #include "bpf/abi.h"
 #include "tests/bpf/sandbox.h"
 
@@ -181,7 +186,10 @@ TEST_F(Life, ReportsForkExecAndExit) {
   EXPECT_EQ(::poll(&ready, 1, 1000), 1);
   std::vector<Event> events;
   guard->drain_events([&](const Event& event) { events.push_back(event); });
-  ASSERT_EQ(events.size(), 4u);
+  ASSERT_EQ(events.size(), 5u);
+  EXPECT_EQ(events[0].kind, EventKind::entered);
+  EXPECT_EQ(events[0].process.tgid, parent);
+  events.erase(events.begin());
   EXPECT_EQ(events[0].kind, EventKind::fork);
   EXPECT_EQ(events[0].process.ppid, parent);
   const int32_t pid = events[0].process.tgid;
@@ -196,6 +204,108 @@ TEST_F(Life, ReportsForkExecAndExit) {
   EXPECT_EQ(events[2].process.tgid, pid);
   EXPECT_EQ(events[2].process.start_boottime_ns, events[0].process.start_boottime_ns);
   EXPECT_EQ(events[3].process.tgid, parent);
+}
+
+TEST_F(Life, ReportsWhoLeavesTheTree) {
+  auto guard = sandbox.open_guard(listener);
+  ASSERT_TRUE(guard);
+  const std::string outside = sandbox.cgroup() + "-outside", inner = sandbox.cgroup() + "/inner";
+  ASSERT_EQ(::mkdir(outside.c_str(), 0755), 0);
+  ASSERT_EQ(::mkdir(inner.c_str(), 0755), 0);
+  const auto move_to = [](const std::string& cgroup) {
+    const Fd procs(::open((cgroup + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+    return ::write(procs.get(), "0", 1) == 1;
+  };
+  Child child(sandbox.cgroup(), [&](int) {
+    if (!move_to(inner)) return 1;
+    // Born outside, by a parent within.
+    const Fd folder(::open(outside.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    clone_args arguments{};
+    arguments.flags = CLONE_INTO_CGROUP;
+    arguments.exit_signal = SIGCHLD;
+    arguments.cgroup = static_cast<uint64_t>(folder.get());
+    const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (pid == 0) ::_exit(0);
+    ::waitpid(pid, nullptr, 0);
+    return pid > 0 && move_to(outside) ? 0 : 2;
+  });
+  const pid_t parent = child.pid();
+  EXPECT_EQ(child.wait(), 0);
+  std::vector<Event> events;
+  guard->drain_events([&](const Event& event) { events.push_back(event); });
+  ASSERT_EQ(events.size(), 4u);
+  EXPECT_EQ(events[0].kind, EventKind::entered);
+  EXPECT_EQ(events[1].kind, EventKind::entered);
+  EXPECT_EQ(events[1].process.cgroup_id, cgroup_id(inner));
+  EXPECT_EQ(events[2].kind, EventKind::left);
+  EXPECT_EQ(events[2].process.ppid, parent);
+  EXPECT_EQ(events[3].kind, EventKind::left);
+  EXPECT_EQ(events[3].process.tgid, parent);
+  EXPECT_EQ(events[3].process.cgroup_id, cgroup_id(outside));
+  EXPECT_EQ(::rmdir(outside.c_str()), 0);
+}
+
+TEST_F(Life, PinsThatWereRemovedAreThereAgainAndMissNobody) {
+  auto guard = sandbox.open_guard(listener);
+  ASSERT_TRUE(guard);
+  ASSERT_TRUE(guard->add_destination(*Endpoint::parse(kLlm, 443), "llm.test"));
+  EXPECT_FALSE(guard->repair().any());
+  size_t removed = 0;
+  for (const char* folder : {"/links", "/maps"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(sandbox.bpffs() + folder)) removed += ::unlink(entry.path().c_str()) == 0;
+    ASSERT_EQ(::rmdir((sandbox.bpffs() + folder).c_str()), 0);
+  }
+  ASSERT_EQ(connect_llm(), 0) << "the agent holds the links itself";
+  const Repair repair = guard->repair();
+  EXPECT_EQ(repair.pins, removed);
+  EXPECT_EQ(repair.programs, 0u);
+  EXPECT_FALSE(guard->repair().any());
+  guard.reset();
+  ASSERT_EQ(connect_llm(), 0) << "the pins hold the links again";
+  guard = sandbox.open_guard(listener);
+  ASSERT_TRUE(guard);
+  EXPECT_TRUE(guard->took_over());
+}
+
+TEST_F(Life, DetachedProgramsAreAttachedAgain) {
+  auto guard = sandbox.open_guard(listener);
+  ASSERT_TRUE(guard);
+  ASSERT_TRUE(guard->add_destination(*Endpoint::parse(kLlm, 443), "llm.test"));
+  size_t detached = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(sandbox.bpffs() + "/links")) {
+    const Fd link(bpf_obj_get(entry.path().c_str()));
+    detached += bpf_link_detach(link.get()) == 0;  // tracepoints refuse
+  }
+  EXPECT_GT(detached, 5u);
+  EXPECT_NE(connect_llm(), 0);
+  const Repair repair = guard->repair();
+  EXPECT_EQ(repair.programs, detached);
+  EXPECT_EQ(repair.lost, "");
+  EXPECT_EQ(connect_llm(), 0);
+  EXPECT_FALSE(guard->repair().any());
+}
+
+TEST_F(Life, AGuardThatIsTakenAwayIsNotPutBack) {
+  auto guard = sandbox.open_guard(listener);
+  ASSERT_TRUE(guard);
+  ASSERT_TRUE(Guard::remove(sandbox.bpffs()));
+  EXPECT_TRUE(guard->repair().released);
+  EXPECT_FALSE(guard->repair().any()) << "told once";
+  EXPECT_NE(::access(sandbox.bpffs().c_str(), F_OK), 0);
+}
+
+TEST_F(Life, WhoRemovesPinsIsTold) {
+  auto guard = sandbox.open_guard(listener);
+  ASSERT_TRUE(guard);
+  const auto watch = PinWatch::open(sandbox.bpffs());
+  if (!watch) GTEST_SKIP() << "this kernel does not tell (before Linux 6.6)";
+  EXPECT_TRUE(watch->take().empty());
+  Child child("", [&](int) { return ::unlink((sandbox.bpffs() + "/links/ew_connect4").c_str()); });
+  const pid_t pid = child.pid();
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_EQ(watch->take(), std::vector<pid_t>{pid});
+  EXPECT_EQ(guard->repair().pins, 1u);
+  EXPECT_TRUE(watch->take().empty()) << "what we do ourselves is not told";
 }
 
 TEST_F(Life, LostEventsAreCounted) {
