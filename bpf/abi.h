@@ -108,6 +108,7 @@ EW_ASSERT(sizeof(struct ew_watch) == 16);
 enum ew_noted {
   EW_NOTED_QUIC = 1,  /* unknown QUIC */
   EW_NOTED_GUARD = 2, /* a datagram to an LLM that no hook had stopped, or that is only observed */
+  EW_NOTED_WIREGUARD = 4,
 };
 
 /* Keys of `generations`, which grow with each new destination: sockets are then looked at again. */
@@ -192,6 +193,9 @@ enum ew_reason {
   EW_REASON_XDP_SOCKET,
   EW_REASON_NOT_HOOKED, /* an LLM's address, though connect() was not redirected */
   EW_REASON_OBSERVE,    /* an LLM's address in connect(), where the configuration only observes */
+  EW_REASON_NAMELESS,   /* these three let through: a hello without a name, and tunnels that cannot be looked into */
+  EW_REASON_SSH,
+  EW_REASON_WIREGUARD,
 };
 
 /* Each record of ring `events` starts so; the kind says which of the structures below it is. */

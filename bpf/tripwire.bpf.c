@@ -9,6 +9,7 @@
 // since this program may be preempted and interrupted by itself. After the opening a packet costs three lookups.
 #include "bpf/lib/common.h"
 #include "bpf/lib/destination.h"
+#include "bpf/lib/opaque.h"
 #include "bpf/lib/opening.h"
 #include "bpf/lib/packet.h"
 #include "bpf/lib/process.h"
@@ -193,6 +194,11 @@ __noinline int ew_tripwire_learn(struct __sk_buff* skb) {
   return 1;
 }
 
+// A whole client hello without a server's name: it may lead to an LLM whose address nobody told.
+static __always_inline int names_nobody(const struct opening* o) {
+  return o->verdict == VERDICT_NOTHING && o->form == FORM_TLS && o->field > HELLO_LENGTH && !o->out;
+}
+
 // The opening is over; so is its memory.
 static __always_inline int close_opening(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_watch* watch,
                                          struct opening* o, const struct ew_config* settings) {
@@ -213,6 +219,9 @@ static __always_inline int close_opening(struct __sk_buff* skb, struct bpf_sock*
     }
   } else if (o->verdict == VERDICT_NAME && !o->tunnel) {
     watch->stage = EW_STAGE_CLEAR;
+  } else if (names_nobody(o)) {
+    watch->openings++;
+    ew_tripwire_report(skb, EW_REASON_NAMELESS, 1);
   } else if (++watch->openings >= EW_OPENINGS_MAX) {
     watch->stage = EW_STAGE_CLEAR;
   }
@@ -231,6 +240,11 @@ static __always_inline int announced(struct __sk_buff* skb, __u32 at) {
 static __always_inline int read_opening(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_watch* watch,
                                         const struct segment* segment, const struct ew_config* settings) {
   int begins = watch->stage != EW_STAGE_READING, form = begins ? announced(skb, segment->at) : 0;
+  if (begins && is_ssh(skb, segment->at)) {
+    watch->stage = EW_STAGE_CLEAR;
+    ew_tripwire_report(skb, EW_REASON_SSH, 1);
+    return EW_ALLOW;
+  }
   if (begins && !form) {
     if (++watch->openings >= EW_OPENINGS_MAX) watch->stage = EW_STAGE_CLEAR;
     return EW_ALLOW;
@@ -314,6 +328,14 @@ static __always_inline int is_workers(struct bpf_sock* socket, const struct ew_c
   return settings->exempt_cgroup && bpf_sk_cgroup_id(socket) == settings->exempt_cgroup;
 }
 
+// Once a socket, however often it begins anew.
+static __always_inline void note_wireguard(struct __sk_buff* skb, struct bpf_sock* socket) {
+  __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!reported || *reported & EW_NOTED_WIREGUARD) return;
+  *reported |= EW_NOTED_WIREGUARD;
+  ew_tripwire_report(skb, EW_REASON_WIREGUARD, 1);
+}
+
 // UDP, SCTP and whatever a raw socket sends: where it goes is in the packet.
 static __always_inline int datagram_packet(struct __sk_buff* skb, struct bpf_sock* socket) {
   struct ew_destination destination = {};
@@ -321,7 +343,11 @@ static __always_inline int datagram_packet(struct __sk_buff* skb, struct bpf_soc
   __u32 kind = transport.protocol;
   if (kind != EW_IPPROTO_UDP && kind != EW_IPPROTO_TCP && kind != EW_IPPROTO_SCTP && kind != EW_IPPROTO_UDPLITE)
     return EW_ALLOW;
-  if (!read_destination(skb, &transport, &destination) || !is_llm(&destination)) return EW_ALLOW;
+  if (!read_destination(skb, &transport, &destination)) return EW_ALLOW;
+  if (!is_llm(&destination)) {
+    if (kind == EW_IPPROTO_UDP && is_wireguard(skb, &transport)) note_wireguard(skb, socket);
+    return EW_ALLOW;
+  }
   struct ew_config* settings = configuration();
   if (!settings || is_workers(socket, settings)) return EW_ALLOW;
   int passed = observes(settings), verdict = passed ? EW_ALLOW : EW_REFUSE;

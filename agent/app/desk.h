@@ -18,6 +18,7 @@
 #include "agent/app/namespaces.h"
 #include "agent/app/observations.h"
 #include "agent/app/recorder.h"
+#include "agent/app/repeats.h"
 #include "agent/app/residents.h"
 #include "agent/app/workers.h"
 #include "agent/attribution/resolver.h"
@@ -125,6 +126,7 @@ class Desk final : public WorkerDesk {
   FlowRate flow_rate_;
   // Whose connections were recorded lately: by pid, its start and the user it was then.
   std::map<std::tuple<int32_t, uint64_t, uint32_t>, InventoryKey> recorded_lately_;
+  Repeats repeats_;
   std::list<Waiting> waiting_;
   std::chrono::milliseconds pod_patience_;
 };

@@ -54,6 +54,12 @@ std::string to_reason(uint32_t reason) {
       return "not_hooked";
     case EW_REASON_OBSERVE:
       return "observe";
+    case EW_REASON_NAMELESS:
+      return "nameless_hello";
+    case EW_REASON_SSH:
+      return "opaque_ssh";
+    case EW_REASON_WIREGUARD:
+      return "opaque_wireguard";
     default:
       return "";
   }

@@ -211,8 +211,8 @@ TEST_F(Tripwire, LetsOtherOpeningsPass) {
   const std::string rest(3000, 'x');
   for (const std::string& opening :
        {client_hello("www.example.test"), client_hello("a.b.azure.llm.test"), client_hello("azure.llm.test"),
-        client_hello("xapi.llm.test"), client_hello("api.llm.test.example"), client_hello(long_name), client_hello(""),
-        std::string("SSH-2.0-x\r\n"), std::string("GET / HTTP/1.1\r\nHost: www.example.test\r\n\r\n"),
+        client_hello("xapi.llm.test"), client_hello("api.llm.test.example"), client_hello(long_name), std::string("SSH"),
+        std::string("GET / HTTP/1.1\r\nHost: www.example.test\r\n\r\n"),
         std::string("GET / HTTP/1.1\r\nX-Host: api.llm.test\r\n\r\n"), std::string("EHLO host\r\nMAIL host:api.llm.test\r\n"),
         std::string("\x16\x03\x03\x00\x04\x02\x00\x00\x00", 9), std::string(3000, '\x16'), std::string(3000, 'A'),
         std::string(9, '\0'), std::string("\x16")}) {
@@ -221,6 +221,41 @@ TEST_F(Tripwire, LetsOtherOpeningsPass) {
   }
   EXPECT_EQ(reasons(), "");
   EXPECT_EQ(guard->counters().refused, 0u);
+}
+
+// What cannot be looked into goes its way, and is told once a connection.
+TEST_F(Tripwire, NotesWhatItCannotLookInto) {
+  const std::string rest(3000, 'x');
+  for (const auto& [opening, reason] : {std::pair{client_hello(""), "nameless_hello:"}, std::pair{std::string("SSH-2.0-x\r\n"), "opaque_ssh:"}}) {
+    EXPECT_EQ(attempt({opening, rest, rest}), kSentAll) << reason;
+    EXPECT_EQ(delivered, opening + rest + rest);
+    ASSERT_EQ(tripped.size(), 1u) << reason;
+    EXPECT_FALSE(tripped[0].dropped);
+    EXPECT_GT(tripped[0].flow.process.tgid, 0);
+    EXPECT_EQ(tripped[0].flow.original.to_string(), "127.0.0.1:" + std::to_string(other.port()));
+    EXPECT_EQ(reasons(), reason);
+  }
+  EXPECT_EQ(guard->counters().refused, 0u);
+}
+
+TEST_F(Tripwire, NotesWireGuardOnceASocket) {
+  const auto send = [](std::initializer_list<std::string> datagrams) {
+    Fd socket;
+    if (try_connect("127.0.0.1", 51820, SOCK_DGRAM, &socket) != 0) return 1;
+    for (const std::string& one : datagrams) ::send(socket.get(), one.data(), one.size(), 0);
+    return 0;
+  };
+  const std::string initiation = std::string("\1\0\0\0", 4) + std::string(144, 'r');
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return send({initiation, initiation, initiation}); }), 0);
+  end_tripped();
+  ASSERT_EQ(tripped.size(), 1u);
+  EXPECT_EQ(tripped[0].flow.original.to_string(), "127.0.0.1:51820");
+  EXPECT_GT(tripped[0].flow.process.tgid, 0);
+  EXPECT_EQ(reasons(), "opaque_wireguard:");
+  // Another length, another type, and the answer's: not how a tunnel begins.
+  EXPECT_EQ(run_inside(sandbox.cgroup(), [&] { return send({initiation + "x", std::string("\2\0\0\0", 4) + std::string(144, 'r'), "short"}); }), 0);
+  end_tripped();
+  EXPECT_EQ(reasons(), "");
 }
 
 TEST_F(Tripwire, ReadsPlainHttpAndConnect) {
