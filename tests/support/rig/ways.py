@@ -108,10 +108,11 @@ class SshDouble(Relay):
 
 
 class Ways:
-    """`stage.guarded` is where attempts are made; `double` and the sinks tell what arrived."""
+    """`stage.guarded` is where attempts are made; `double`, the others and the sinks tell what arrived."""
 
-    def __init__(self, stage, double, agent):
+    def __init__(self, stage, double, agent, others=()):
         self.stage, self.double, self.agent = stage, double, agent
+        self.doubles = [double, *others]
         self.matrix, self.sinks, self.count = [], [], 0
 
     def sink(self, address, port):
@@ -141,7 +142,7 @@ class Ways:
         return f"flow {field(record, 'net.capture')} {field(record, 'net.reason')}"
 
     def delivered(self, mark):
-        requests = sum(len(request.body) for request in self.double.requests() if mark.encode() in request.body)
+        requests = sum(len(request.body) for double in self.doubles for request in double.requests() if mark.encode() in request.body)
         return requests + sum(sink.got.count(mark.encode()) * len(mark) for sink in self.sinks)
 
     @staticmethod

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""One way out: way.py WAY ADDRESS PORT NAME CA MARK. Tries to bring MARK to ADDRESS by that way and prints what came of it.
+"""One way out: way.py WAY ADDRESS PORT NAME CA MARK [MORE...]. Tries to bring MARK to ADDRESS by that way and prints what came of it.
 It trusts the provider's authority as well as the host's, so nothing but the agent stands between it and the provider."""
 import json
+import os
 import socket
 import ssl
 import struct
+import subprocess
 import sys
 import time
 
-WAY, ADDRESS, PORT, NAME, CA, MARK = sys.argv[1:7]
+WAY, ADDRESS, PORT, NAME, CA, MARK, *MORE = sys.argv[1:]
 PORT = int(PORT)
 WAYS = {}
 PAUSE_S = 0.05
@@ -49,16 +51,22 @@ def answer(stream):
     return f"status {first.split()[1].decode()}" if first.startswith(b"HTTP/") else f"answer {first[:40]!r}"
 
 
-def over_tls(made, name=NAME):
-    leg = ssl.create_default_context(cafile=CA).wrap_socket(made, server_hostname=name)
-    leg.sendall(request())
+def context(name=NAME):
+    made = ssl.create_default_context(cafile=CA)
+    made.check_hostname = name is not None
+    return made
+
+
+def over_tls(made, name=NAME, host=NAME):
+    leg = context(name).wrap_socket(made, server_hostname=name)
+    leg.sendall(request(host))
     return answer(leg)
 
 
 def hello():
     """The bytes of a client hello, and the connection in memory that made them."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    leg = ssl.create_default_context(cafile=CA).wrap_bio(incoming, outgoing, server_hostname=NAME)
+    leg = context().wrap_bio(incoming, outgoing, server_hostname=NAME)
     try:
         leg.do_handshake()
     except ssl.SSLWantReadError:
@@ -170,7 +178,6 @@ def fast_open():
 def passed_socket():
     """A child connects and passes the socket to its parent."""
     import array
-    import os
     ours, theirs = socket.socketpair()
     if os.fork() == 0:
         made = connected()
@@ -281,6 +288,221 @@ def packet_socket():
     made.send(b"\0" * 12 + b"\x08\x00" + head + payload)
     time.sleep(1)  # somebody who sends prompts stays longer than this
     return "sent"
+
+
+# Names: MORE is another name, or the address of a resolver that knows where NAME is.
+
+
+@way
+def by_name():
+    """As the machine's resolver says, whoever that is."""
+    found = socket.getaddrinfo(NAME, PORT, socket.AF_INET, socket.SOCK_STREAM)[0][4]
+    if found[0] != ADDRESS:
+        return f"{NAME} is at {found[0]}"
+    return connect()
+
+
+def question():
+    return struct.pack(">HHHHHH", 7, 0x0100, 1, 0, 0, 0) + b"".join(bytes([len(label)]) + label.encode() for label in NAME.split(".")) + b"\0\0\1\0\1"
+
+
+def then_connect(reply):
+    made = tcp()
+    made.connect((socket.inet_ntoa(reply[-4:]), PORT))
+    return over_tls(made)
+
+
+def resolver(port):
+    made = tcp()
+    made.connect((MORE[0], port))
+    return context(MORE[1]).wrap_socket(made, server_hostname=MORE[1])
+
+
+@way
+def dns_over_tls():
+    leg = resolver(853)
+    leg.sendall(struct.pack(">H", len(question())) + question())
+    return then_connect(leg.recv(4096))
+
+
+@way
+def dns_over_https():
+    leg = resolver(443)
+    leg.sendall(f"POST /dns-query HTTP/1.1\r\nHost: {MORE[1]}\r\nContent-Type: application/dns-message\r\nContent-Length: {len(question())}\r\n\r\n".encode() + question())
+    return then_connect(leg.recv(4096))
+
+
+@way
+def no_server_name():
+    return over_tls(connected(), None)
+
+
+@way
+def fronted():
+    """The hello names another site, the request the provider: how domain fronting goes, and what the outer name of an
+    encrypted hello shows."""
+    return over_tls(connected(), MORE[0])
+
+
+@way
+def host_differs():
+    return over_tls(connected(), host=MORE[0])
+
+
+@way
+def coalesced_http2():
+    """A connection that was opened for another name, used for the provider's by its :authority."""
+    done = subprocess.run(["curl", "-sS", "--http2", "--max-time", "8", "--cacert", CA, "--resolve", f"{MORE[0]}:{PORT}:{ADDRESS}", "-H", f"Host: {NAME}",
+                           "-o", "/dev/null", "-w", "status %{http_code} by HTTP/%{http_version}", "--data-binary", "@-", f"https://{MORE[0]}:{PORT}/v1/chat/completions"],
+                          input=body(), capture_output=True, check=False)
+    return (done.stdout + b" " + done.stderr).decode().strip()
+
+
+# Tunnels
+
+
+def read_line(made):
+    line = b""
+    while not line.endswith(b"\n"):
+        line += made.recv(1)
+    return line
+
+
+class Masked:
+    """A stream whose bytes tell nothing, as an encrypted one's."""
+
+    def __init__(self, made):
+        self.made = made
+
+    def send(self, block):
+        self.made.sendall(bytes(byte ^ 0xA5 for byte in block))
+
+    def receive(self):
+        return bytes(byte ^ 0xA5 for byte in self.made.recv(65536))
+
+
+@way
+def ssh_tunnel():
+    made = connected()
+    made.sendall(b"SSH-2.0-double\r\n")
+    read_line(made)
+    tunnel = Masked(made)
+    first, leg, incoming, outgoing = hello()
+    tunnel.send(first)
+    while True:
+        try:
+            leg.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            if pending := outgoing.read():
+                tunnel.send(pending)
+            incoming.write(tunnel.receive())
+    leg.write(request())
+    tunnel.send(outgoing.read())
+    tunnel.receive()
+    return "sent"
+
+
+@way
+def wireguard_tunnel():
+    """WireGuard's first message (type 1, 148 bytes), and then one of data (type 4)."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.connect((ADDRESS, PORT))
+    made.send(b"\1\0\0\0" + os.urandom(144))
+    made.send(b"\4\0\0\0" + os.urandom(12) + MARK.encode())
+    time.sleep(PAUSE_S * 4)
+    return "sent"
+
+
+def by_socks(address_type, where):
+    made = connected()
+    made.sendall(b"\x05\x01\x00")
+    made.recv(2)
+    made.sendall(b"\x05\x01\x00" + bytes([address_type]) + where + struct.pack(">H", 443))
+    made.recv(10)
+    return over_tls(made)
+
+
+@way
+def socks_proxy():
+    return by_socks(3, bytes([len(NAME)]) + NAME.encode())
+
+
+@way
+def socks_proxy_by_address():
+    return by_socks(1, socket.inet_aton("192.0.2.1"))
+
+
+# Root's
+
+
+def move_to(cgroup):
+    with open(f"{cgroup}/cgroup.procs", "w") as file:
+        file.write("0")
+
+
+@way
+def another_cgroup():
+    move_to(MORE[0])
+    return connect()
+
+
+@way
+def born_in_another_cgroup():
+    """clone3 with CLONE_INTO_CGROUP."""
+    import ctypes
+    clone3, into_cgroup, sigchld = 435, 0x200000000, 17
+    folder = os.open(MORE[0], os.O_RDONLY | os.O_DIRECTORY)
+    arguments = struct.pack("11Q", into_cgroup, 0, 0, 0, sigchld, 0, 0, 0, 0, 0, folder)
+    pid = ctypes.CDLL(None, use_errno=True).syscall(clone3, arguments, len(arguments))
+    if pid < 0:
+        raise OSError(ctypes.get_errno(), "clone3")
+    if pid == 0:
+        try:
+            print(connect(), flush=True)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    return "the child has"
+
+
+@way
+def pins_removed():
+    for folder in ("links", "maps"):
+        for name in os.listdir(f"{MORE[0]}/{folder}"):
+            os.unlink(f"{MORE[0]}/{folder}/{name}")
+    return connect()
+
+
+@way
+def programs_detached():
+    for name in os.listdir(f"{MORE[0]}/links"):
+        subprocess.run(["bpftool", "link", "detach", "pinned", f"{MORE[0]}/links/{name}"], capture_output=True, check=False)
+    return connect()
+
+
+@way
+def detached_from_cgroup():
+    """bpftool cgroup detach, for each program that is attached there."""
+    shown = json.loads(subprocess.run(["bpftool", "-j", "cgroup", "show", MORE[0]], capture_output=True, check=True).stdout)
+    gone = sum(subprocess.run(["bpftool", "cgroup", "detach", MORE[0], one["attach_type"], "id", str(one["id"])], capture_output=True, check=False).returncode == 0
+               for one in shown)
+    return f"{gone} of {len(shown)} detached, {connect()}"
+
+
+@way
+def listener_taken():
+    """Where the agent listened while it was alive."""
+    socket.create_server((ADDRESS, PORT))
+    return "listening"
+
+
+@way
+def own_namespace():
+    """A network namespace of its own, with nothing but loopback, in a user namespace so that anybody may."""
+    done = subprocess.run(["unshare", "--user", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", sys.executable, __file__, "connect", *sys.argv[2:7]],
+                          capture_output=True, check=False)
+    return (done.stdout + done.stderr).decode().strip()
 
 
 try:
