@@ -17,6 +17,7 @@ from rig.process import command, environment, run, wait_until  # noqa: E402
 
 CHAT = "https://api.openai.com/v1/chat/completions"
 FRESH = 30
+LONE_PROVIDER = pathlib.Path(__file__).resolve().parents[1] / "support/double/lone.py"
 
 
 def body(text):
@@ -55,15 +56,35 @@ with Stage("netns") as stage, Report("netns") as report:
         script = "import socket; s = socket.create_connection(('api.openai.com', 443)); print(s.getpeername()[0])"
         seen = guarded.run(["/usr/bin/python3", "-c", script]).stdout.decode().strip()
         equal(seen, stage.addresses["api.openai.com"], "getpeername")
+    def fresh_namespaces(count, cgroup):
+        """Each with a provider of its own at the provider's address, and curl as its first act -> [(curl's status, what the provider got)]."""
+        # `unshare` makes the namespace, the provider is outside the guarded tree, and the shell becomes curl.
+        script = 'ip link set lo up; sh -c "echo 0 > $0/cgroup.procs; exec $1 >/dev/null 2>&1" & until ss -Hltn | grep -q :443; do sleep 0.02; done; shift; echo 0 > "$1/cgroup.procs"; shift; exec "$@"'
+        running = []
+        for number in range(count):
+            got = stage.folder / f"got-{stage.number()}"
+            provider = f"/usr/bin/python3 {LONE_PROVIDER} {stage.addresses['api.openai.com']} {double.certificates / 'good.pem'} {double.certificates / 'good.key'} {got}"
+            argv = ["unshare", "--net", "sh", "-c", script, stage.outside.path, provider, cgroup.path, "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--http1.1",
+                    "--cacert", both, "-d", body(f"first act {number}"), CHAT]
+            running.append((got, subprocess.Popen(list(map(str, argv)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True)))
+        return [(child.communicate(timeout=60)[0], got.read_text() if got.exists() else "") for got, child in running]
+
+    both = stage.folder / "both.pem"
+    both.write_text(agent.ca.read_text() + double.ca.read_text())
+    both.chmod(0o644)
+    with report.case("what goes past the agent in a fresh namespace would be seen: it is, where nobody guards"):
+        [(status, got)] = fresh_namespaces(1, stage.outside)
+        equal(status, "200", "status")
+        check("first act 0" in got, f"the provider there got {got!r}")
     with report.case(f"{FRESH} fresh namespaces whose first act is a call: intercepted or refused, none goes past"):
-        # `unshare` makes the namespace, the shell in it brings loopback up and becomes curl. No provider lives there: 502 is ours.
-        words = ["sh", "-c", 'ip link set lo up; exec "$@"', "sh", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--http1.1",
-                 "--cacert", str(agent.ca), "-d", body("first act"), CHAT]
-        running = [subprocess.Popen(command(["unshare", "--net", *words], stage.guarded), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True)
-                   for _ in range(FRESH)]
-        codes = [child.communicate(timeout=30)[0] for child in running]
-        equal(set(codes) - {"502", "503", "000"}, set(), "answers")
-        print(f"     {len(codes) - codes.count('000')} of {FRESH} were served at their first try, {codes.count('000')} refused by the kernel")
+        mark = len(agent.records("decision"))
+        results = fresh_namespaces(FRESH, stage.guarded)
+        codes = [status for status, _ in results]
+        equal(set(codes) - {"200", "000"}, set(), "answers")
+        reached = sum(bool(got) for _, got in results)
+        decided = len(agent.records("decision")) - mark
+        equal((reached, decided), (codes.count("200"), codes.count("200")), "calls that reached a provider, decisions; of those answered")
+        print(f"     {codes.count('200')} of {FRESH} were served at their first try, {codes.count('000')} refused by the kernel")
         check(codes.count("000") <= FRESH // 5, f"{codes.count('000')} of {FRESH} were refused at their first try")
     with report.case("a worker that is killed is replaced, in that namespace too"):
         os.kill(agent.workers()[0], 9)
