@@ -2,7 +2,6 @@
 #include "agent/app/namespaces.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,12 +19,6 @@ constexpr int kPortTries = 16;
 constexpr auto kTryAgain = std::chrono::seconds(1);
 constexpr auto kKeepEmpty = std::chrono::seconds(10);  // a namespace may outlive its processes and get new ones
 constexpr size_t kRemembered = 4096;
-
-// The inode of the network namespace a process lives in; 0 when it is gone or not to be looked at.
-ino_t netns_of(pid_t pid) {
-  struct stat status {};
-  return ::stat(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), &status) == 0 ? status.st_ino : 0;
-}
 
 bool lives_below(pid_t pid, const std::string& cgroup2_root, const std::string& folder) {
   const auto cgroups = read_file("/proc/" + std::to_string(pid) + "/cgroup", 1 << 16);
@@ -68,9 +61,9 @@ void Namespaces::catch_up() {
 }
 
 void Namespaces::scan(const std::string& cgroup2_root, const std::string& guarded) {
-  std::unordered_set<ino_t> known = {netns_of(::getpid())};
+  std::unordered_set<ino_t> known = {attribution::netns_of(::getpid())};
   for (const pid_t pid : attribution::all_pids()) {
-    const ino_t inode = netns_of(pid);
+    const ino_t inode = attribution::netns_of(pid);
     if (inode == 0 || known.contains(inode) || !lives_below(pid, cgroup2_root, guarded)) continue;
     known.insert(inode);
     if (auto netns = kernel::Netns::of(pid); netns && !served_.contains(netns->cookie())) open(std::move(*netns));
@@ -83,14 +76,14 @@ void Namespaces::scan(const std::string& cgroup2_root, const std::string& guarde
 
 void Namespaces::reopen(std::unordered_set<uint64_t> before) {
   if (before.empty()) return;
-  std::unordered_set<ino_t> looked_at = {netns_of(::getpid())};
+  std::unordered_set<ino_t> looked_at = {attribution::netns_of(::getpid())};
   for (const auto& [cookie, served] : served_) looked_at.insert(served.netns.inode());
   const auto look = [&](ino_t inode, const auto& enter) {
     if (before.empty() || inode == 0 || !looked_at.insert(inode).second) return;
     if (auto netns = enter(); netns && before.erase(netns->cookie()) > 0) open(std::move(*netns));
   };
   for (const auto& [inode, path] : kernel::mounted_netns()) look(inode, [&] { return kernel::Netns::at(path); });
-  for (const pid_t pid : attribution::all_pids()) look(netns_of(pid), [&] { return kernel::Netns::of(pid); });
+  for (const pid_t pid : attribution::all_pids()) look(attribution::netns_of(pid), [&] { return kernel::Netns::of(pid); });
   if (before.empty()) return;
   // Their listeners are dead, and their ports anybody's.
   for (const uint64_t cookie : before) (void)guard_.set_listener(cookie, 0);
@@ -163,7 +156,7 @@ void Namespaces::serve(uint64_t worker) {
 void Namespaces::sweep() {
   if (served_.empty()) return;
   std::unordered_set<ino_t> inhabited;
-  for (const pid_t pid : attribution::all_pids()) inhabited.insert(netns_of(pid));
+  for (const pid_t pid : attribution::all_pids()) inhabited.insert(attribution::netns_of(pid));
   const auto now = Clock::now();
   for (auto at = served_.begin(); at != served_.end();) {
     Served& served = at->second;
@@ -176,6 +169,19 @@ void Namespaces::sweep() {
     (void)guard_.set_listener(at->first, 0);
     workers_.broadcast(ListenerGone{served.number});
     at = served_.erase(at);
+  }
+}
+
+void Namespaces::each_few(const std::function<void(uint64_t, int)>& look) {
+  if (turns_.empty())
+    for (const auto& [cookie, served] : served_) turns_.push_back(cookie);
+  for (size_t i = 0; i < kLookedAtPerBeat && !turns_.empty(); ++i) {
+    const auto found = served_.find(turns_.front());
+    turns_.pop_front();
+    if (found == served_.end()) continue;
+    Served& served = found->second;
+    if (!served.list) (void)served.netns.run([&] { served.list = kernel::open_diag(); });
+    if (served.list) look(found->first, served.list.get());
   }
 }
 

@@ -10,6 +10,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -28,6 +30,7 @@ namespace warden::app {
 class Namespaces {
  public:
   static constexpr size_t kPerBeat = 40;  // opened between two heartbeats: some tens of milliseconds
+  static constexpr size_t kLookedAtPerBeat = 64;
   static constexpr size_t kMax = 4096;  // more are refused by the kernel, logged and counted
 
   Namespaces(kernel::Guard& guard, Workers& workers, Metrics& metrics);
@@ -51,6 +54,8 @@ class Namespaces {
   // What was served before is served on, whether or not anybody lives there now: the kernel sends new connections to listeners
   // of the new workers, and the earlier ones take what is on its way. Before scan().
   void take_over(const Handover& handover);
+  // Calls `look` with some of the namespaces and a netlink socket to ask of them; each gets its turn. Every beat.
+  void each_few(const std::function<void(uint64_t cookie, int diag)>& look);
   // A TCP socket in the namespace, without address; none when it is not served or the kernel has none to give.
   [[nodiscard]] Fd socket(uint64_t cookie, bool v6) const;
 
@@ -68,6 +73,7 @@ class Namespaces {
     Clock::time_point used{};  // when a process of it was last seen
     uint64_t number = 0;       // of this serving: listeners go by it, since a namespace may be given up and served again
     Fd diag;                   // kernel::open_diag() within
+    Fd list{};                 // another, for long answers
   };
   void open(kernel::Netns netns);
   void reopen(std::unordered_set<uint64_t> before);
@@ -78,6 +84,7 @@ class Namespaces {
   Metrics& metrics_;
   const uint64_t own_cookie_;
   size_t budget_ = kPerBeat;
+  std::deque<uint64_t> turns_;  // of each_few()
   std::unordered_map<uint64_t, kernel::ProcessFacts> pending_;  // by cookie
   uint64_t last_number_ = 0;  // 0 is the host's own
   std::unordered_map<uint64_t, Served> served_;                // by cookie

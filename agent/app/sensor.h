@@ -52,6 +52,7 @@ class Sensor {
   [[nodiscard]] const kernel::Guard& guard() const { return *guard_; }
   [[nodiscard]] Desk& desk() { return *desk_; }
   [[nodiscard]] const Desk& desk() const { return *desk_; }
+  [[nodiscard]] Strays& strays() { return *strays_; }
   [[nodiscard]] const std::string& guarded() const { return guarded_; }
   [[nodiscard]] const PodWatch* pods() const { return pod_watch_.get(); }
 

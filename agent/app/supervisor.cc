@@ -73,7 +73,10 @@ class Control final : public Supervisor {
     sensor_->watch();
     beat();
     every(heartbeat_timer_, kHeartbeatRecordEvery, [this] { recorder_->note(heartbeat(report(), inventory_)); });
-    every(sweep_timer_, kSweepEvery, [this] { namespaces_->sweep(); });
+    every(sweep_timer_, kSweepEvery, [this] {
+      namespaces_->sweep();
+      sensor_->strays().forget_all_but([this](uint64_t netns) { return namespaces_->diag(netns) >= 0; });
+    });
     every(resolve_timer_, kResolveEvery, [this] { sensor_->resolve_again(); });
     log::info("guarding {}; {} workers, policy {} {}", sensor_->guarded(), config_.workers, policy::bundle_name(*policy_.program),
               policy::version(*policy_.program));
@@ -200,6 +203,7 @@ class Control final : public Supervisor {
     namespaces_->catch_up();
     sensor_->catch_up();
     make_room();
+    namespaces_->each_few([this](uint64_t netns, int diag) { sensor_->strays().look_for_packet_sockets(netns, diag); });
     const bool ours = workers_->all_alive(kAliveWithin);
     if (!stopping_ && (ours || (!ready_ && workers_->adopted_alive(kAliveWithin)))) {
       sensor_->guard().beat();

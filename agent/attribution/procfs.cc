@@ -126,6 +126,11 @@ std::vector<std::string> split_arguments(std::string_view cmdline) {
   return arguments;
 }
 
+ino_t netns_of(int32_t pid) {
+  struct stat status {};
+  return ::stat(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 std::vector<int32_t> all_pids() {
   std::vector<int32_t> pids;
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc"), ::closedir);

@@ -40,6 +40,8 @@ class ProcDir {
 std::optional<ProcStat> parse_stat(std::string_view line);
 std::vector<std::string> split_arguments(std::string_view cmdline);  // NUL-separated; bounded as wire.h says
 std::vector<int32_t> all_pids();
+// The inode of the network namespace a process lives in; 0 when it is gone or not to be looked at.
+ino_t netns_of(int32_t pid);
 // Opens a path as if `root` were the root folder: absolute paths and links start there and cannot leave it.
 Fd open_in_root(int root, const std::string& path, int flags);
 uint64_t us_of_ticks(uint64_t ticks);

@@ -67,8 +67,9 @@ Endpoint endpoint_of(uint8_t family, const __be32 (&address)[4], __be16 port) {
 
 // Asks for all sockets of a family and protocol; `take` gets each answer's payload.
 template <class Body, class Take>
-Result<void, SocketError> dump(const Body& body, Take&& take) {
-  const Fd diag = open_diag();
+Result<void, SocketError> dump(int diag, const Body& body, Take&& take) {
+  const Fd own = diag < 0 ? open_diag() : Fd();
+  if (diag < 0) diag = own.get();
   struct {
     nlmsghdr header;
     Body body;
@@ -77,11 +78,13 @@ Result<void, SocketError> dump(const Body& body, Take&& take) {
   request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
   request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request.body = body;
-  if (!diag || ::send(diag.get(), &request, sizeof request, 0) != sizeof request)
-    return failed(SocketError::no_netlink, "sock_diag", errno);
   alignas(nlmsghdr) char block[32768];
+  while (::recv(diag, block, sizeof block, MSG_DONTWAIT) > 0) {
+  }  // what an earlier listing, broken off, has left
+  if (::send(diag, &request, sizeof request, 0) != sizeof request)
+    return failed(SocketError::no_netlink, "sock_diag", errno);
   for (;;) {
-    const ssize_t got = ::recv(diag.get(), block, sizeof block, 0);
+    const ssize_t got = ::recv(diag, block, sizeof block, 0);
     if (got <= 0) return failed(SocketError::no_netlink, "sock_diag", errno);
     auto left = static_cast<uint32_t>(got);
     for (auto* message = reinterpret_cast<nlmsghdr*>(block); NLMSG_OK(message, left);
@@ -166,24 +169,24 @@ std::optional<Found> find_socket(int diag, const Endpoint& local, const Endpoint
   return Found{socket.name.cookie, socket.inode != 0};
 }
 
-Result<std::vector<TcpSocket>, SocketError> tcp_sockets() {
+Result<std::vector<TcpSocket>, SocketError> tcp_sockets(int diag) {
   std::vector<TcpSocket> found;
   for (const uint8_t family : {AF_INET, AF_INET6}) {
     inet_diag_req_v2 request{};
     request.sdiag_family = family;
     request.sdiag_protocol = IPPROTO_TCP;
     request.idiag_states = kConnectedStates;
-    const auto listed = dump(request, [&](nlmsghdr* message) { found.push_back(tcp_socket(message)); });
+    const auto listed = dump(diag, request, [&](nlmsghdr* message) { found.push_back(tcp_socket(message)); });
     if (!listed) return std::unexpected(listed.error());
   }
   return found;
 }
 
-Result<std::vector<uint64_t>, SocketError> packet_sockets() {
+Result<std::vector<uint64_t>, SocketError> packet_sockets(int diag) {
   std::vector<uint64_t> inodes;
   packet_diag_req request{};
   request.sdiag_family = AF_PACKET;
-  const auto listed = dump(request, [&](nlmsghdr* message) {
+  const auto listed = dump(diag, request, [&](nlmsghdr* message) {
     inodes.push_back(static_cast<packet_diag_msg*>(NLMSG_DATA(message))->pdiag_ino);
   });
   if (!listed) return std::unexpected(listed.error());

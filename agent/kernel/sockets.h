@@ -45,10 +45,10 @@ struct TcpSocket {
   uint32_t uid = 0;
 };
 
-// The TCP sockets that have a peer, of our own network namespace.
-Result<std::vector<TcpSocket>, SocketError> tcp_sockets();
+// The TCP sockets that have a peer, of the network namespace in which `diag` was opened; without it, of our own.
+Result<std::vector<TcpSocket>, SocketError> tcp_sockets(int diag = -1);
 // The inodes of all packet sockets there, whatever cgroup they belong to.
-Result<std::vector<uint64_t>, SocketError> packet_sockets();
+Result<std::vector<uint64_t>, SocketError> packet_sockets(int diag = -1);
 
 // A descriptor of ours for the socket with that inode that process `pid` has open; empty when it has none such.
 Fd borrow_socket(pid_t pid, uint64_t inode);

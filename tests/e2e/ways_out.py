@@ -11,6 +11,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from rig import Report, Stage, check, equal, samples  # noqa: E402
 from rig.agent import field  # noqa: E402
+from rig.client import Place  # noqa: E402
+from rig.netns import Netns  # noqa: E402
 from rig.process import command, environment, wait_until  # noqa: E402
 from rig.ways import NAME, WAY, ConnectProxy, Ways  # noqa: E402
 
@@ -34,8 +36,11 @@ with Stage("ways_out") as stage, Report("ways_out") as report:
     for address in proxies.values():
         ConnectProxy(address, 3128, stage.addresses[NAME])
     known = stage.addresses[NAME]
+    # The same addresses once more, in a network namespace where the agent does not live.
+    elsewhere = Netns(stage)
+    remote = stage.double({f"{known}:443": "good"}, within=elsewhere.enter)
     agent = stage.agent(samples.POLICY)
-    ways = Ways(stage, double, agent)
+    ways = Ways(stage, double, agent, others=[remote])
     ways.sink(known, 443)
     for address in unknown_quic.values():
         ways.sink(address, 443)
@@ -43,39 +48,45 @@ with Stage("ways_out") as stage, Report("ways_out") as report:
     subprocess.run(["cc", "-O1", "-o", uring, WAY.parent / "uring.c"], check=True)
     uring.chmod(0o755)
 
-    def attempt(way, user, address, port, where):
+    def attempt(way, user, address, port, where, **how):
         mark = ways.mark()
         argv = ways.argv(way, address, port, mark)
-        return ways.run([uring, address, port, *argv] if way == "io_uring" else argv, way, user, mark, where)
+        return ways.run([uring, address, port, *argv] if way == "io_uring" else argv, way, user, mark, where, **how)
 
-    def early(mark):
+    def early(mark, within=()):
         """A client that connects before an agent is there, and sends when told to."""
-        child = subprocess.Popen(command(["/usr/bin/python3", WAY, "waiting", known, "443", NAME, double.ca, mark], stage.guarded, stage.users["ew-alice"]),
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
+        argv = ["/usr/bin/python3", WAY, "waiting", known, "443", NAME, double.ca, mark]
+        child = subprocess.Popen(command(argv, stage.guarded.entering(*within), stage.users["ew-alice"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
         equal(child.stdout.readline().strip(), b"connected", "the early client")
         return child
 
-    def settled(of, child, mark, wanted):
-        record = wait_until(lambda: of.records("flow", net__reason="older_than_agent"), 5, "a record")[0]
+    def settled(of, child, mark, wanted, where):
+        record = wait_until(lambda: of.records("flow", net__reason="older_than_agent", proc__pid=child.pid), 5, "a record")[0]
         child.communicate(b"go\n", timeout=20)
-        ways.matrix.append(("opened before the agent", "known", "ew-alice", "refused" if wanted == "refused" else "seen, not inspected", ways.delivered(mark), ways.described(record)))
+        outcome = "refused" if wanted == "refused" else "seen, not inspected"
+        ways.matrix.append(("opened before the agent", where, "ew-alice", outcome, ways.delivered(mark), ways.described(record)))
         equal((field(record, "net.capture"), field(record, "user.uid")), (wanted, stage.users["ew-alice"]), "what became of it, and whose it is")
         return ways.delivered(mark)
 
-    with report.case("a connection opened before the agent started goes on if the configuration says so, recorded"):
+    places = {"known": (), "known, another netns": elsewhere.enter}
+    with report.case("connections opened before the agent started go on if the configuration says so, recorded, in whatever network namespace"):
         lenient = stage.agent(samples.POLICY, intercept={"existing": "record"})
-        child = early("mark-spared")
+        children = {where: early(f"mark-spared-{number}", within) for number, (where, within) in enumerate(places.items())}
         lenient.start()
-        check(settled(lenient, child, "mark-spared", "observed") > 0, "it was cut off")
+        for number, (where, child) in enumerate(children.items()):
+            check(settled(lenient, child, f"mark-spared-{number}", "observed", where) > 0, f"it was cut off ({where})")
         lenient.stop()
         lenient.remove()
     with report.case("the agent starts", fatal=True):
         stage.guarded.path.mkdir(exist_ok=True)
-        child = early("mark-waiting")
+        children = {where: early(f"mark-waiting-{number}", within) for number, (where, within) in enumerate(places.items())}
         agent.start()
 
-    with report.case("a connection opened before the agent started is ended and recorded"):
-        equal(settled(agent, child, "mark-waiting", "refused"), 0, "bytes at the provider")
+    for number, (where, child) in enumerate(children.items()):
+        with report.case(f"a connection opened before the agent started is ended and recorded: {where}"):
+            peers = subprocess.run([*places[where], "ss", "-Htn", "state", "established", "dst", known], capture_output=True, text=True, check=True).stdout
+            equal(peers, "", "connections that are still there")
+            equal(settled(agent, child, f"mark-waiting-{number}", "refused", where), 0, "bytes at the provider")
 
     for user in ("ew-alice", "root"):
         for way in KNOWN:
@@ -118,6 +129,11 @@ with Stage("ways_out") as stage, Report("ways_out") as report:
         check("flow observed packet_socket" in made, f"records: {made} ({said})")
         record = agent.records("flow", net__reason="packet_socket")[-1]
         equal((field(record, "proc.comm"), field(record, "proc.exe_sha256")), ("python3", PYTHON_SHA256), "process")
+    with report.case("packet_socket, as root, in another network namespace: seen, and the process named"):
+        place = Place(stage, stage.guarded.entering(*elsewhere.enter), agent.ca)
+        outcome, came, made, said = attempt("packet_socket", "root", known, 443, "known, another netns", place=place)
+        check("flow observed packet_socket" in made, f"records: {made} ({said})")
+        equal(field(agent.records("flow", net__reason="packet_socket")[-1], "proc.exe_sha256"), PYTHON_SHA256, "process")
     with report.case("xdp_socket, as root: seen where it is given memory"):
         outcome, came, made, said = attempt("xdp_socket", "root", known, 443, "known")
         equal((made, came), (["flow observed xdp_socket"], 0), f"records and bytes ({said})")
