@@ -12,9 +12,11 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from rig import Report, Stage, check, equal, samples  # noqa: E402
+from rig.agent import field  # noqa: E402
 from rig.client import SOURCE, Place  # noqa: E402
 from rig.netns import Netns  # noqa: E402
 from rig.process import Daemon, command, environment, run, wait_until  # noqa: E402
+from rig.ways import ALERTS  # noqa: E402
 
 HOST = "api.openai.com"
 CHAT = f"https://{HOST}/v1/chat/completions"
@@ -182,6 +184,8 @@ with Stage("upgrade") as stage, Report("upgrade") as report:
         equal(len(lost), CUT_STREAMS, "lost exchanges")
         check(set(lost) <= settled, "nothing but the streams was lost")
         agent.verify()
+    with report.case("an upgrade is not taken for somebody's tampering"):
+        equal([field(record, "net.reason") for record in agent.records("flow") if field(record, "net.reason") in ALERTS], [], "records")
     with report.case("nothing reached the provider unrecorded"):
         reached = [request for request in double.requests() if request.url.endswith("completions")]
         equal(len(reached) - STREAMS // 2, len(own_exchanges()), "requests at the provider, without the direct ones")
