@@ -14,6 +14,7 @@
 #include "bpf/lib/owner.h"
 #include "bpf/lib/packet.h"
 #include "bpf/lib/process.h"
+#include "bpf/lib/redirected.h"
 
 EW_PROGRAM_LICENSE;
 
@@ -144,6 +145,11 @@ static __always_inline void fill_flow(struct __sk_buff* skb, struct bpf_sock* so
   flow->socket_cookie = bpf_get_socket_cookie(skb);
   flow->connect_boot_ns = bpf_ktime_get_boot_ns();
   if (ew_read(socket->protocol) == EW_IPPROTO_TCP && ew_read(socket->type) == EW_SOCK_STREAM) {
+    struct ew_flow_event* redirected = bpf_sk_storage_get(&sockets, socket, 0, 0);
+    if (redirected) {
+      __builtin_memcpy(flow, &redirected->flow, sizeof(*flow));
+      return;
+    }
     read_asked(socket, &flow->original);
     read_owner(socket, &flow->process);
     return;
@@ -333,10 +339,10 @@ static __always_inline int check_address(struct __sk_buff* skb, struct bpf_sock*
   return EW_ALLOW;
 }
 
-static __always_inline int is_redirected(struct bpf_sock* socket) {
-  struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, 0);
-  return owner && owner->flow.listener_port &&
-         owner->flow.listener_port == host_order(ew_read(socket->dst_port));
+static __always_inline int redirected_packet(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_watch* watch) {
+  if (goes_to_listener(skb, socket)) return EW_ALLOW;
+  struct ew_config* settings = configuration();
+  return settings ? refuse(skb, watch, EW_REASON_REWRITTEN, settings) : EW_REFUSE;
 }
 
 static __always_inline int is_workers(struct bpf_sock* socket, const struct ew_config* settings) {
@@ -345,9 +351,9 @@ static __always_inline int is_workers(struct bpf_sock* socket, const struct ew_c
 
 // Once a socket, however often it begins anew.
 static __always_inline void note_wireguard(struct __sk_buff* skb, struct bpf_sock* socket) {
-  __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!reported || *reported & EW_NOTED_WIREGUARD) return;
-  *reported |= EW_NOTED_WIREGUARD;
+  struct ew_noted* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!reported || reported->kinds & EW_NOTED_WIREGUARD) return;
+  reported->kinds |= EW_NOTED_WIREGUARD;
   ew_tripwire_report(skb, EW_REASON_WIREGUARD, 1);
 }
 
@@ -367,9 +373,9 @@ static __always_inline int datagram_packet(struct __sk_buff* skb, struct bpf_soc
   if (!settings || is_workers(socket, settings)) return EW_ALLOW;
   int passed = observes(settings), verdict = passed ? EW_ALLOW : EW_REFUSE;
   if (!passed) count(EW_REFUSED);
-  __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (reported && *reported & EW_NOTED_GUARD) return verdict;
-  if (reported) *reported |= EW_NOTED_GUARD;
+  struct ew_noted* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (reported && reported->kinds & EW_NOTED_GUARD) return verdict;
+  if (reported) reported->kinds |= EW_NOTED_GUARD;
   if (passed) count(EW_PASSED);
   ew_tripwire_report(skb, kind == EW_IPPROTO_UDP ? EW_REASON_QUIC : EW_REASON_NOT_HOOKED, passed);
   return verdict;
@@ -383,14 +389,19 @@ int ew_tripwire(struct __sk_buff* skb) {
     return datagram_packet(skb, socket);
   struct ew_watch* watch = bpf_sk_storage_get(&watches, socket, 0, 0);
   if (watch && is_settled(watch)) return EW_ALLOW;
+  if (watch && watch->stage == EW_STAGE_REDIRECTED) return redirected_packet(skb, socket, watch);
   struct ew_config* settings = configuration();
   if (!settings) return EW_ALLOW;
   if (!watch) {
     watch = bpf_sk_storage_get(&watches, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
     if (!watch) return observes(settings) ? EW_ALLOW : EW_REFUSE;
-    if (is_redirected(socket) || is_workers(socket, settings)) {
+    if (is_workers(socket, settings)) {
       watch->stage = EW_STAGE_EXEMPT;
       return EW_ALLOW;
+    }
+    if (is_redirected(socket)) {
+      watch->stage = EW_STAGE_REDIRECTED;
+      return redirected_packet(skb, socket, watch);
     }
     note_owner(skb, socket, watch);
   }

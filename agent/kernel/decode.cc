@@ -60,6 +60,8 @@ std::string to_reason(uint32_t reason) {
       return "opaque_ssh";
     case EW_REASON_WIREGUARD:
       return "opaque_wireguard";
+    case EW_REASON_REWRITTEN:
+      return "rewritten";
     default:
       return "";
   }

@@ -81,7 +81,7 @@ struct Event {
   std::string host;        // dns_learned; tripped: the name that was read, if any
   // refused, quic_refused, passed: "observe", "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
   // refused, passed without destination: "raw_socket", "sctp_socket", "packet_socket", "xdp_socket"
-  // tripped: "tripwire", "tunnel", "unreadable_hello", "not_hooked", "map_full"; let through, and seen to be what cannot be
+  // tripped: "tripwire", "tunnel", "unreadable_hello", "not_hooked", "rewritten", "map_full"; let through, and seen to be what cannot be
   // inspected: "nameless_hello", "opaque_ssh", "opaque_wireguard"
   std::string reason;
   // tripped: what is to be ended, and whether it is a TCP socket whose packet was dropped.

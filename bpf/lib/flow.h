@@ -52,16 +52,37 @@ static __always_inline int when_away(struct bpf_sock_addr* ctx, const struct ew_
   return pass ? EW_ALLOW : EW_REFUSE;
 }
 
-/* Whether this is the socket's first datagram of that kind (of `ew_noted`); without memory to note it, each one is.
- */
+/* Whether this is the socket's first datagram of that kind; without memory to note it, each one is. */
 static __always_inline int is_first(struct bpf_sock_addr* ctx, __u32 kind) {
   struct bpf_sock* socket = ctx->sk;
   if (!socket) return 1;
-  __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  struct ew_noted* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!reported) return 1;
-  int first = !(*reported & kind);
-  *reported |= kind;
+  int first = !(reported->kinds & kind);
+  reported->kinds |= kind;
   return first;
+}
+
+/* Whether the socket sends to this unknown address for the first time; without memory to note it, each time is. Threads
+ * that share the socket may both find it is. */
+static __noinline int is_first_quic(struct bpf_sock_addr* ctx, const struct ew_destination* destination) {
+  struct bpf_sock* socket = ctx->sk;
+  if (!socket || !destination) return 1;
+  struct ew_noted* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!reported) return 1;
+  for (__u64 i = 0; i < EW_NOTED_ADDRESSES; i++) {
+    const __u32* known = reported->address[i];
+    if (i >= reported->next) break;
+    if (known[0] == destination->address[0] && known[1] == destination->address[1] &&
+        known[2] == destination->address[2] && known[3] == destination->address[3])
+      return 0;
+  }
+  __u64 at = reported->next++ & (EW_NOTED_ADDRESSES - 1);
+  reported->address[at][0] = destination->address[0];
+  reported->address[at][1] = destination->address[1];
+  reported->address[at][2] = destination->address[2];
+  reported->address[at][3] = destination->address[3];
+  return 1;
 }
 
 /* The egress guard sees the same datagrams, and the same note of them. */
@@ -81,7 +102,7 @@ static __always_inline int unknown_quic(struct bpf_sock_addr* ctx, const struct 
   if (settings->exempt_cgroup && bpf_get_current_cgroup_id() == settings->exempt_cgroup) return EW_ALLOW;
   if (settings->flags & EW_REFUSE_UNKNOWN_QUIC)
     return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_UNKNOWN_QUIC);
-  if (is_first(ctx, EW_NOTED_QUIC)) report(ctx, destination, EW_EVENT_PASSED, EW_REASON_UNKNOWN_QUIC);
+  if (is_first_quic(ctx, destination)) report(ctx, destination, EW_EVENT_PASSED, EW_REASON_UNKNOWN_QUIC);
   return EW_ALLOW;
 }
 
