@@ -5,7 +5,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
-#include "agent/pipeline/exchange.h"
+#include "agent/pipeline/http1.h"
 #include "agent/pipeline/joints.h"
 #include "agent/pipeline/passing.h"
 #include "agent/pipeline/provider_leg.h"
@@ -128,17 +128,7 @@ asio::awaitable<void> run(Connection& connection, intercept::Opening& opening) {
     connection.client.ahead = std::move(opening.seen);
   }
   identity_facts(connection.grant.identity, connection.facts);
-  ExchangeEnd end = ExchangeEnd::next;
-  while (end == ExchangeEnd::next && !services.draining) end = co_await run_exchange(connection);
-  release_provider(connection);
-  if (end == ExchangeEnd::cut) {
-    // A clean end would make a cut answer look whole to nearly every SDK.
-    boost::system::error_code ignored;
-    connection.client.stream.socket().set_option(asio::socket_base::linger(true, 0), ignored);
-    connection.client.stream.close();
-    co_return;
-  }
-  (void)co_await connection.client.stream.shutdown();
+  co_await serve_http1(connection);
 }
 
 asio::awaitable<void> serve_unknown(Connection& connection) {
@@ -194,10 +184,9 @@ asio::awaitable<void> serve(Services& services, tcp::socket socket) {
                         .client = {tls::Stream(std::move(socket)), {}},
                         .service = nullptr,
                         .host = {},
-                        .facts = {},
                         .provider = {},
                         .provider_key = {},
-                        .request = Request(services.bodies),
+                        .facts = {},
                         .segments = {},
                         .row_of = {}};
   if (connection.grant.unknown)

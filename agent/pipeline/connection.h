@@ -9,11 +9,17 @@
 #include <string>
 #include <vector>
 
-#include "agent/pipeline/request.h"
 #include "agent/pipeline/services.h"
 #include "policy/decide/facts.h"
+#include "tlsproxy/tls/stream.h"
 
 namespace warden::pipeline {
+
+// The application's side of a connection with what was read ahead (pipelining).
+struct ClientLeg {
+  tls::Stream stream;
+  std::string ahead;
+};
 
 // What the exchanges of one connection share.
 struct Connection {
@@ -22,11 +28,10 @@ struct Connection {
   ClientLeg client;
   const provider::Service* service = nullptr;
   std::string host;         // lower case; from the hello, or from Host on plain HTTP
-  policy::Facts facts;      // identity set once, the rest by each exchange
   std::optional<tls::Stream> provider;  // kept between exchanges
   std::string provider_key;
-  Request request;
-  // Buffers that keep their memory from exchange to exchange.
+  // In use between a request's reading and its record, where no exchange waits, so that concurrent ones share them too.
+  policy::Facts facts;  // identity set once, the rest by each exchange
   std::vector<classify::Segment> segments;
   std::vector<size_t> row_of;
 };

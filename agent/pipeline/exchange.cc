@@ -9,10 +9,8 @@
 #include "agent/base/uuid.h"
 #include "agent/pipeline/joints.h"
 #include "agent/pipeline/judgement.h"
-#include "agent/pipeline/provider_leg.h"
 #include "agent/pipeline/records.h"
 #include "agent/pipeline/refusal.h"
-#include "agent/pipeline/relay.h"
 
 namespace warden::pipeline {
 namespace asio = boost::asio;
@@ -38,19 +36,6 @@ class StageClock {
   int64_t at_ns_, begun_ns_;
 };
 
-// Waits for the next request without a buffer, as most connections do most of the time, and then reads it.
-asio::awaitable<ReadResult> next_request(Connection& connection) {
-  Services& services = connection.services;
-  connection.request.reset();
-  if (connection.client.ahead.empty() && !connection.client.stream.has_buffered()) {
-    services.idle.insert(&connection);
-    const auto woken = co_await connection.client.stream.wait_readable();
-    services.idle.erase(&connection);
-    if (!woken || services.draining) co_return ReadResult{};
-  }
-  co_return co_await read_request(connection.client, connection.request, services.body_bytes_max);
-}
-
 // From here on only the body's bytes are needed. What was made of them to judge them can be many times as large, and the wait for
 // the log, the provider and the next request is long.
 void forget(Connection& connection, std::expected<provider::Prompt, Unread>& prompt, Decided& decided) {
@@ -63,12 +48,12 @@ void forget(Connection& connection, std::expected<provider::Prompt, Unread>& pro
 
 }  // namespace
 
-asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
+asio::awaitable<ExchangeEnd> run_exchange(Connection& connection, Carrier& carrier) {
   Services& services = connection.services;
-  Request& request = connection.request;
-  const ReadResult read = co_await next_request(connection);
+  const ReadResult read = co_await carrier.read();
   if (read.end == ReadEnd::closed) co_return ExchangeEnd::over;
-  ExchangeRecord record(connection, uuid7());
+  Request& request = carrier.request();
+  ExchangeRecord record(connection, request, uuid7());
   if (read.end == ReadEnd::broken) {
     services.tally.count("not_evaluated_total|request_incomplete");
     services.supervisor.flow_record(connection.grant.flow,
@@ -78,7 +63,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
   StageClock clock(services.tally);
 
   std::expected<provider::Prompt, Unread> prompt =
-      read.end == ReadEnd::complete ? read_prompt(connection) : std::unexpected(Unread{std::string(reason(read))});
+      read.end == ReadEnd::complete ? read_prompt(connection, request) : std::unexpected(Unread{std::string(reason(read))});
   const provider::Prompt empty;
   const provider::Prompt& known = prompt ? *prompt : empty;
   request_facts(*connection.service, known, request.body.size(), connection.facts);
@@ -94,7 +79,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
     to_segments(*prompt, request.head(), *connection.service, connection.segments);
     const classify::Report& report = services.scanner.scan(connection.segments);
     clock.done(Stage::classify);
-    decided = judge(connection, report);
+    decided = judge(connection, request, report);
     record.classified(report, connection.segments);
   } else {
     decided = judge_unread(connection, prompt.error());
@@ -109,7 +94,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
   const RecordResult recorded = co_await services.supervisor.record(connection.grant.flow, record.decision());
   clock.done(Stage::record);
   if (recorded != RecordResult::durable) {
-    co_await refuse(connection, recorder_refusal(recorded, record.req()), read.connection_usable);
+    co_await carrier.refuse(recorder_refusal(recorded, record.req()), read.connection_usable);
     co_return ExchangeEnd::over;
   }
   count_decision(services.tally, decided.verdict, connection.service->provider);
@@ -117,13 +102,13 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
     provider::Refusal refusal = policy_refusal(decided.verdict, record.req());
     if (read.why == provider::Unreadable::upgrade && read.end == ReadEnd::unreadable) refusal.status = 426;
     clock.total();
-    const bool usable = co_await refuse(connection, refusal, read.connection_usable);
+    const bool usable = co_await carrier.refuse(refusal, read.connection_usable);
     services.supervisor.outcome(connection.grant.flow, record.blocked(refusal.status));
     co_return usable ? ExchangeEnd::next : ExchangeEnd::over;
   }
 
   Sendable sendable(request, decided.edited_body);
-  const auto reached = co_await reach_provider(connection, record.credential().fingerprint);
+  const auto reached = co_await carrier.reach(record.credential().fingerprint);
   clock.done(Stage::connect);
   clock.total();
   if (!reached && reached.error().code == tls::StreamError::cancelled) {
@@ -131,17 +116,16 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection) {
     co_return ExchangeEnd::cut;
   }
   if (!reached) {
-    co_await refuse(connection, provider_refusal(reached.error(), record.req()), true);
+    co_await carrier.refuse(provider_refusal(reached.error(), record.req()), true);
     services.supervisor.outcome(connection.grant.flow, record.failed(reached.error()));
     co_return ExchangeEnd::over;
   }
   const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
-  const Answer answer = co_await relay(connection.client.stream, *connection.provider, sendable, dialect);
+  const Answer answer = co_await carrier.relay(sendable, dialect);
   services.supervisor.outcome(connection.grant.flow, record.answered(answer));
-  keep_or_drop_provider(connection, answer.provider_reusable);
-  if (answer.end == AnswerEnd::provider_error && answer.received_bytes == 0) {
-    // Nothing of an answer was passed on, so the application can be told in its own terms.
-    co_await refuse(connection, provider_refusal({tls::StreamError::closed, answer.error}, record.req()), true);
+  if (answer.end == AnswerEnd::provider_error && !answer.told) {
+    // The application can be told in its own terms.
+    co_await carrier.refuse(provider_refusal({tls::StreamError::closed, answer.error}, record.req()), true);
     co_return ExchangeEnd::over;
   }
   if (answer.end != AnswerEnd::complete) co_return ExchangeEnd::cut;

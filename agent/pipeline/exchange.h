@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "agent/pipeline/carrier.h"
 #include "agent/pipeline/connection.h"
 
 namespace warden::pipeline {
@@ -14,6 +15,6 @@ enum class ExchangeEnd : uint8_t {
   cut,   // the answer stopped in the middle: it is to be reset
 };
 
-boost::asio::awaitable<ExchangeEnd> run_exchange(Connection& connection);
+boost::asio::awaitable<ExchangeEnd> run_exchange(Connection& connection, Carrier& carrier);
 
 }  // namespace warden::pipeline

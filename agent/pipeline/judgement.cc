@@ -18,8 +18,8 @@ bool names_service(const http::Head& head, const Connection& connection) {
 }
 
 // Into `out`, in the coding that the request came in.
-BodyFault edit_body(const Connection& connection, std::span<const classify::Edit> edits, BodyBuffer& out) {
-  const Request& request = connection.request;
+BodyFault edit_body(const Connection& connection, const Request& request, std::span<const classify::Edit> edits,
+                    BodyBuffer& out) {
   const auto into = [](BodyBuffer& buffer) {
     return [&buffer](std::string_view bytes) { return buffer.append(bytes); };
   };
@@ -41,8 +41,7 @@ Decided no_room_to_edit(const Connection& connection, BodyFault fault) {
 
 }  // namespace
 
-std::expected<provider::Prompt, Unread> read_prompt(const Connection& connection) {
-  const Request& request = connection.request;
+std::expected<provider::Prompt, Unread> read_prompt(const Connection& connection, const Request& request) {
   if (!names_service(request.head(), connection)) return std::unexpected(Unread{"host_mismatch"});
   const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
   if (dialect == nullptr) return std::unexpected(Unread{"unknown_shape"});
@@ -52,7 +51,7 @@ std::expected<provider::Prompt, Unread> read_prompt(const Connection& connection
   return std::move(*prompt);
 }
 
-Decided judge(Connection& connection, const classify::Report& report) {
+Decided judge(Connection& connection, const Request& request, const classify::Report& report) {
   Decided decided;
   const policy::Program& program = *connection.services.policy;
   data_facts(report, connection.segments, connection.facts, connection.row_of);
@@ -74,7 +73,7 @@ Decided judge(Connection& connection, const classify::Report& report) {
     return decided;
   }
   BodyBuffer edited(connection.services.bodies);
-  if (const BodyFault fault = edit_body(connection, *edits, edited); fault != BodyFault::none)
+  if (const BodyFault fault = edit_body(connection, request, *edits, edited); fault != BodyFault::none)
     return no_room_to_edit(connection, fault);
   decided.edits = std::move(*edits);
   decided.edited_body = std::move(edited);

@@ -16,7 +16,7 @@
 namespace warden::pipeline {
 
 // A host that is not the connection's own is as unreadable as an unknown shape.
-std::expected<provider::Prompt, Unread> read_prompt(const Connection& connection);
+std::expected<provider::Prompt, Unread> read_prompt(const Connection& connection, const Request& request);
 
 struct Decided {
   policy::Verdict verdict;
@@ -25,7 +25,7 @@ struct Decided {
 };
 
 // Where policy says redact but the text may not be edited, the answer is block.
-Decided judge(Connection& connection, const classify::Report& report);
+Decided judge(Connection& connection, const Request& request, const classify::Report& report);
 Decided judge_unread(Connection& connection, const Unread& unread);
 
 }  // namespace warden::pipeline

@@ -79,12 +79,12 @@ std::vector<audit::Row> edit_rows(std::span<const classify::Edit> edits) {
 
 }  // namespace
 
-ExchangeRecord::ExchangeRecord(const Connection& connection, std::string req)
-    : connection_(connection), req_(std::move(req)) {
+ExchangeRecord::ExchangeRecord(const Connection& connection, const Request& request, std::string req)
+    : connection_(connection), request_(request), req_(std::move(req)) {
   decision_.set(Field::req, req_);
   destination_fields(connection, decision_);
-  if (connection.request.parser.head_complete())
-    credential_ = pipeline::credential(connection.request.head(), *connection.service, connection.services.digest_key);
+  if (request.known_head != nullptr)
+    credential_ = pipeline::credential(request.head(), *connection.service, connection.services.digest_key);
 }
 
 void ExchangeRecord::classified(const classify::Report& report, std::span<const classify::Segment> segments) {
@@ -125,11 +125,10 @@ void ExchangeRecord::decided(const provider::Prompt& prompt, const policy::Verdi
   }
   claim_fields(prompt, decision_);
   decision_.set(Field::io_capture, std::string("hash"));
-  const Request& request = connection_.request;
-  const auto& declared = request.parser.head_complete() ? request.head().content_length : std::nullopt;
-  if (request.parser.complete() && request.fault == BodyFault::none) {
-    decision_.set(Field::io_req_bytes, static_cast<int64_t>(request.body.size()));
-    decision_.set(Field::io_req_hash, hex(view(services.digest_key.of(request.body))));
+  const auto& declared = request_.head().content_length;
+  if (request_.whole && request_.fault == BodyFault::none) {
+    decision_.set(Field::io_req_bytes, static_cast<int64_t>(request_.body.size()));
+    decision_.set(Field::io_req_hash, hex(view(services.digest_key.of(request_.body))));
   } else if (declared) {
     decision_.set(Field::io_req_bytes, static_cast<int64_t>(*declared));
   }

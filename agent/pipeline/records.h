@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "agent/pipeline/answer.h"
 #include "agent/pipeline/connection.h"
 #include "agent/pipeline/joints.h"
-#include "agent/pipeline/relay.h"
 #include "audit/record/draft.h"
 #include "policy/classify/redact.h"
 #include "policy/decide/verdict.h"
@@ -23,7 +23,7 @@ struct Unread {
 
 class ExchangeRecord {
  public:
-  ExchangeRecord(const Connection& connection, std::string req);
+  ExchangeRecord(const Connection& connection, const Request& request, std::string req);
 
   void classified(const classify::Report& report, std::span<const classify::Segment> segments);
   void not_classified();
@@ -44,6 +44,7 @@ class ExchangeRecord {
   [[nodiscard]] audit::Draft outcome(std::string_view end) const;
 
   const Connection& connection_;
+  const Request& request_;
   std::string req_;
   audit::Draft decision_{audit::Kind::decision};
   Credential credential_;

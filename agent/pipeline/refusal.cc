@@ -3,44 +3,14 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-
-#include "tlsproxy/tls/deadline.h"
+#include <string_view>
 
 namespace warden::pipeline {
-namespace asio = boost::asio;
-
 namespace {
-
-constexpr auto kLinger = std::chrono::seconds(2);
-constexpr uint64_t kLingerBytesMax = 64ull << 20;
-
-std::string_view reason_phrase(int status) {
-  switch (status) {
-    case 400: return "Bad Request";
-    case 426: return "Upgrade Required";
-    case 429: return "Too Many Requests";
-    case 502: return "Bad Gateway";
-    default: return "Service Unavailable";
-  }
-}
 
 bool is_own_fault(std::string_view reason) {
   static constexpr std::array<std::string_view, 4> kOwn = {"classifier_error", "scan_budget", "body_budget", "body_spool"};
   return std::ranges::any_of(kOwn, [reason](std::string_view word) { return reason.ends_with(word); });
-}
-
-// An application that is still sending would lose our answer to a reset: take what it sends, for a bounded while.
-asio::awaitable<void> linger(tls::Stream& stream) {
-  (void)co_await stream.shutdown();
-  const tls::Deadline deadline(stream.socket().get_executor(), kLinger, [&stream] { stream.close(); });
-  std::array<char, 16 * 1024> block;
-  uint64_t total = 0;
-  while (total < kLingerBytesMax) {
-    const auto size = co_await stream.read_some(block);
-    if (!size || *size == 0) break;
-    total += *size;
-  }
 }
 
 }  // namespace
@@ -79,25 +49,10 @@ provider::Refusal provider_refusal(const Error<tls::StreamError>& error, const s
           req};
 }
 
-asio::awaitable<bool> refuse(Connection& connection, const provider::Refusal& refusal, bool connection_usable) {
-  const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
+std::string error_body(const provider::Service& service, const provider::Refusal& refusal) {
+  const provider::Dialect* dialect = provider::find_dialect(service.dialect);
   if (dialect == nullptr) dialect = provider::find_dialect("openai");
-  const http::Head& request = connection.request.head();
-  const bool keep = connection_usable && request.keep_alive && refusal.status < 500;
-  connection.request.drop_body();
-  const std::string body = dialect->error_body(refusal);
-  std::string head = "HTTP/1.1 " + std::to_string(refusal.status) + " " + std::string(reason_phrase(refusal.status));
-  head += "\r\ncontent-type: application/json\r\ncontent-length: " + std::to_string(body.size());
-  head += "\r\nx-egresswarden-request: " + std::string(refusal.request_id);
-  if (refusal.status == 502) head += "\r\nx-should-retry: false";
-  if (refusal.status == 426) head += "\r\nupgrade: HTTP/1.1";
-  if (!keep) head += "\r\nconnection: close";
-  head += "\r\n\r\n";
-  const auto written = co_await connection.client.stream.write(head, request.method == "HEAD" ? std::string_view() : body);
-  if (!written) co_return false;
-  if (keep) co_return true;
-  co_await linger(connection.client.stream);
-  co_return false;
+  return dialect->error_body(refusal);
 }
 
 }  // namespace warden::pipeline

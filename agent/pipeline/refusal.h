@@ -3,13 +3,12 @@
 // matter it is (400 policy or the request, 502 the provider, 503 us), so that a fault never looks like a policy block.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <string>
-#include <string_view>
 
-#include "agent/pipeline/connection.h"
+#include "agent/pipeline/services.h"
 #include "policy/decide/verdict.h"
 #include "tlsproxy/provider/dialect.h"
+#include "tlsproxy/tls/stream.h"
 
 namespace warden::pipeline {
 
@@ -17,7 +16,7 @@ provider::Refusal policy_refusal(const policy::Verdict& verdict, const std::stri
 provider::Refusal recorder_refusal(RecordResult result, const std::string& req);
 provider::Refusal provider_refusal(const Error<tls::StreamError>& error, const std::string& req);
 
-// Writes the answer. False: the connection must end (and has been ended gently, so that the answer is read).
-boost::asio::awaitable<bool> refuse(Connection& connection, const provider::Refusal& refusal, bool connection_usable);
+// In the shape of the service's dialect.
+std::string error_body(const provider::Service& service, const provider::Refusal& refusal);
 
 }  // namespace warden::pipeline

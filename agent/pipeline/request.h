@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Request: one HTTP request of the application, whole, with the exact bytes it sent. What is forwarded when nothing is edited is
-// `raw` itself; `body` is what a dialect reads: framing and content coding removed.
+// Request: one HTTP request of the application, whole, with the exact bytes it sent, and what of it is sent on. `body` is what a
+// dialect reads: framing and content coding removed.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,22 +12,22 @@
 #include "tlsproxy/http/coding.h"
 #include "tlsproxy/http/parser.h"
 #include "tlsproxy/provider/prompt.h"
-#include "tlsproxy/tls/stream.h"
 
 namespace warden::pipeline {
 
 struct Request {
   explicit Request(Bodies& bodies) : raw(bodies), unframed(bodies), decoded(bodies) {}
 
-  http::Parser parser{http::Side::request};
-  BodyBuffer raw;         // head and framed body
+  BodyBuffer raw;         // HTTP/1.1: head and framed body; HTTP/2: the body
   BodyBuffer unframed;    // body of a chunked request
   BodyBuffer decoded;     // body of a coded request
   std::string_view body;  // views one of the three
   http::Coding coding = http::Coding::identity;
+  bool whole = false;                 // it has been read to its end
   BodyFault fault = BodyFault::none;  // there was no room for the body, and what was held of it is dropped
+  const http::Head* known_head = nullptr;  // its reader's; nullptr until the head is whole and sound
 
-  [[nodiscard]] const http::Head& head() const { return parser.head(); }
+  [[nodiscard]] const http::Head& head() const;  // an empty one until it is known
   [[nodiscard]] std::string_view path() const;   // of the target, without the query
   [[nodiscard]] std::string_view query() const;  // without '?'
   void drop_body();  // nobody looks at it any more; the head stays
@@ -50,15 +50,33 @@ struct ReadResult {
 };
 std::string_view reason(const ReadResult& result);  // of a request that did not come whole and sound
 
+ReadResult unreadable(provider::Unreadable why, bool usable);
+// What was held goes at once: the log may need the very disk to record it.
+ReadResult no_room(Request& request, BodyFault fault);
+// Why a request must not be read further, known from its head alone.
+std::optional<ReadResult> refuse_head(Request& request, uint64_t body_bytes_max);
+// Removes the content coding of a body that is whole; `sent` is that body without framing.
+ReadResult decode_body(Request& request, std::string_view sent, uint64_t body_bytes_max);
+
 // Media type of a message: lower case, without parameters.
 std::string content_type(const http::Head& head);
 
-// The application's side of a connection with what was read ahead (pipelining).
-struct ClientLeg {
-  tls::Stream stream;
-  std::string ahead;
-};
+// What is to be sent: the application's own bytes, or the edited body in their place. The body is held only until it is sent: an
+// answer may stream for many minutes.
+class Sendable {
+ public:
+  Sendable(Request& request, std::optional<BodyBuffer>& edited_body) : request_(request), edited_(edited_body) {}
+  Sendable(const Sendable&) = delete;
+  Sendable& operator=(const Sendable&) = delete;
 
-boost::asio::awaitable<ReadResult> read_request(ClientLeg& client, Request& request, uint64_t body_bytes_max);
+  [[nodiscard]] const Request& request() const { return request_; }
+  [[nodiscard]] bool edited() const { return edited_.has_value(); }
+  [[nodiscard]] std::string_view bytes() const { return edited_ ? edited_->view() : request_.raw.view(); }
+  void sent();
+
+ private:
+  Request& request_;
+  std::optional<BodyBuffer>& edited_;
+};
 
 }  // namespace warden::pipeline

@@ -76,10 +76,9 @@ TEST_F(ProviderLegTest, AnApplicationThatLeavesDuringTheTlsHandshakeEndsIt) {
                         .client = {tls::Stream(std::move(accepted)), {}},
                         .service = &service,
                         .host = std::string(kHost),
-                        .facts = {},
                         .provider = {},
                         .provider_key = {},
-                        .request = Request(*worker_.bodies),
+                        .facts = {},
                         .segments = {},
                         .row_of = {}};
   std::optional<Result<void, tls::StreamError>> reached;

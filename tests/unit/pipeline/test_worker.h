@@ -20,6 +20,7 @@
 #include "agent/pipeline/connection.h"
 #include "audit/record/schema.h"
 #include "policy/rules/bundle.h"
+#include "tlsproxy/http/parser.h"
 
 namespace warden::pipeline {
 

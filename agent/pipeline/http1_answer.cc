@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/pipeline/relay.h"
-
+// The answer's half of Http1: byte for byte and as it arrives, while a copy is read for status, usage and the end of the message.
 #include <array>
-#include <memory>
 
 #include "agent/base/clock.h"
 #include "agent/pipeline/hangup_watch.h"
+#include "agent/pipeline/http1.h"
 #include "agent/pipeline/joints.h"
+#include "agent/pipeline/provider_leg.h"
 
 namespace warden::pipeline {
 namespace asio = boost::asio;
@@ -14,35 +14,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr size_t kHeadHeldMax = 64 * 1024;
-constexpr uint64_t kUsageBytesMax = 64ull << 20;  // decoded answer bytes looked at for usage
-
-// The reader's copy of the answer: undoes the content coding, feeds the dialect. A fault here costs the usage, nothing else.
-class Tap {
- public:
-  void open(const provider::Dialect* dialect, const Request& request, const http::Head& head) {
-    if (dialect == nullptr) return;
-    const std::string type = content_type(head);
-    const std::string request_type = content_type(request.head());
-    reader_ = dialect->answer({request.head().method, request.path(), request.query(), request_type}, head.status, type);
-    const std::string_view coding = head.header("content-encoding");
-    const auto known = http::coding_of(coding.empty() ? "identity" : coding);
-    if (!known) return reader_.reset();
-    if (*known != http::Coding::identity) decoder_ = http::Decoder::make(*known, kUsageBytesMax);
-  }
-  void body(std::string_view bytes) {
-    if (!reader_) return;
-    if (!decoder_) return reader_->body(bytes);
-    decoded_.clear();
-    if (!decoder_->decode(bytes, decoded_)) return reader_.reset();
-    reader_->body(decoded_);
-  }
-  provider::Usage finish() { return reader_ ? reader_->finish() : provider::Usage{}; }
-
- private:
-  std::unique_ptr<provider::AnswerReader> reader_;
-  std::unique_ptr<http::Decoder> decoder_;
-  std::string decoded_;
-};
 
 std::string_view in_words(tls::StreamError error) {
   switch (error) {
@@ -52,30 +23,14 @@ std::string_view in_words(tls::StreamError error) {
   }
 }
 
-}  // namespace
-
-std::string_view name(AnswerEnd end) {
-  switch (end) {
-    case AnswerEnd::complete: return "complete";
-    case AnswerEnd::client_abort: return "client_abort";
-    case AnswerEnd::provider_error: return "provider_error";
-    case AnswerEnd::cut: return "cut";
-  }
-  return "cut";
-}
-
-Sendable::Sendable(Request& request, std::optional<BodyBuffer>& edited_body) : request_(request), edited_(edited_body) {
-  if (edited_) head_ = edited_head(request.head(), edited_->size());
-}
-
-void Sendable::sent() {
-  request_.drop_body();
-  if (edited_) edited_->release();
-}
-
-asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, Sendable& sendable,
-                              const provider::Dialect* dialect) {
+struct Relayed {
   Answer answer;
+  bool provider_reusable = false;
+};
+
+asio::awaitable<Relayed> carry(tls::Stream& client, tls::Stream& provider, Sendable& sendable, const provider::Dialect* dialect) {
+  Relayed relayed;
+  Answer& answer = relayed.answer;
   const Request& request = sendable.request();
   const int64_t begun_us = monotonic_ns() / 1000;
   bool client_gone = false;
@@ -84,14 +39,15 @@ asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, Sendab
     provider.close();
   });
 
-  const auto sent = co_await provider.write(sendable.first(), sendable.second());
+  const std::string edited = sendable.edited() ? edited_head(request.head(), sendable.bytes().size()) : std::string();
+  const auto sent = co_await provider.write(edited, sendable.bytes());
   const int64_t sent_us = monotonic_ns() / 1000;
   if (!sent) {
     answer.end = client_gone ? AnswerEnd::client_abort : AnswerEnd::provider_error;
     answer.error = in_words(sent.error().code);
-    co_return answer;
+    co_return relayed;
   }
-  answer.sent_bytes = sendable.first().size() + sendable.second().size();
+  answer.sent_bytes = edited.size() + sendable.bytes().size();
   sendable.sent();
 
   http::Parser parser(http::Side::response);
@@ -127,7 +83,7 @@ asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, Sendab
       if (!taken) {
         answer.error = "the provider's answer is not sound HTTP";
         answer.end = AnswerEnd::cut;
-        co_return answer;
+        co_return relayed;
       }
       bytes.remove_prefix(*taken);
       if (parser.head_complete() && parser.head().status >= 100 && parser.head().status < 200) {
@@ -150,24 +106,33 @@ asio::awaitable<Answer> relay(tls::Stream& client, tls::Stream& provider, Sendab
       if (*taken == 0) break;
     }
     answer.received_bytes += pass.size();
+    answer.told = answer.received_bytes > 0;
     if (!pass.empty()) {
       const auto passed = co_await client.write(pass);
       if (!passed) {
         answer.end = AnswerEnd::client_abort;
         answer.usage = tap.finish();
         answer.duration_us = monotonic_ns() / 1000 - begun_us;
-        co_return answer;
+        co_return relayed;
       }
     }
     if (parser.complete()) {
       answer.end = AnswerEnd::complete;
-      answer.provider_reusable = parser.head().keep_alive && !surplus;
+      relayed.provider_reusable = parser.head().keep_alive && !surplus;
       answer.client_reusable = parser.head().keep_alive && request.head().keep_alive;
     }
   }
   answer.usage = tap.finish();
   answer.duration_us = monotonic_ns() / 1000 - begun_us;
-  co_return answer;
+  co_return relayed;
+}
+
+}  // namespace
+
+asio::awaitable<Answer> Http1::relay(Sendable& sendable, const provider::Dialect* dialect) {
+  Relayed relayed = co_await carry(connection_.client.stream, *connection_.provider, sendable, dialect);
+  keep_or_drop_provider(connection_, relayed.provider_reusable);
+  co_return std::move(relayed.answer);
 }
 
 }  // namespace warden::pipeline
