@@ -46,29 +46,6 @@ bool read_version(std::string_view text, Head& out) {
   return true;
 }
 
-// A fragment never belongs into a request, and raw bytes above ASCII are read differently by different
-// servers.
-bool read_target(std::string_view method, std::string_view target, Head& out) {
-  const bool clean = std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
-  if (target.empty() || !clean) return false;
-  out.target = target;
-  if (method == "CONNECT") {
-    out.target_form = TargetForm::authority;
-    return target.find_first_of("/?@") == target.npos && target.find(':') != target.npos;
-  }
-  if (target.front() == '/') {
-    out.target_form = TargetForm::origin;
-    return true;
-  }
-  if (target == "*") {
-    out.target_form = TargetForm::asterisk;
-    return method == "OPTIONS";
-  }
-  out.target_form = TargetForm::absolute;
-  const std::string_view scheme = target.substr(0, target.find("://"));
-  return scheme.size() < target.size() && (same_word(scheme, "http") || same_word(scheme, "https"));
-}
-
 bool read_request_line(std::string_view line, Head& out) {
   const size_t first = line.find(' ');
   const size_t last = line.rfind(' ');
@@ -85,18 +62,6 @@ bool read_status_line(std::string_view line, Head& out) {
   if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return false;
   out.status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
   return out.status >= 100 && out.status <= 599;
-}
-
-// Digits alone: no sign, no list ("5, 5"), no blank inside; 18 digits hold any real body and cannot overflow.
-bool read_length(std::string_view value, Head& out) {
-  if (value.empty() || value.size() > 18) return false;
-  uint64_t length = 0;
-  for (const char c : value) {
-    if (c < '0' || c > '9') return false;
-    length = length * 10 + static_cast<uint64_t>(c - '0');
-  }
-  out.content_length = length;
-  return true;
 }
 
 template <class Visit>
@@ -169,6 +134,41 @@ std::string_view take_line(std::string_view& rest) {
 }
 
 }  // namespace
+
+// A fragment never belongs into a request, and raw bytes above ASCII are read differently by different
+// servers.
+bool read_target(std::string_view method, std::string_view target, Head& out) {
+  const bool clean = std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
+  if (target.empty() || !clean) return false;
+  out.target = target;
+  if (method == "CONNECT") {
+    out.target_form = TargetForm::authority;
+    return target.find_first_of("/?@") == target.npos && target.find(':') != target.npos;
+  }
+  if (target.front() == '/') {
+    out.target_form = TargetForm::origin;
+    return true;
+  }
+  if (target == "*") {
+    out.target_form = TargetForm::asterisk;
+    return method == "OPTIONS";
+  }
+  out.target_form = TargetForm::absolute;
+  const std::string_view scheme = target.substr(0, target.find("://"));
+  return scheme.size() < target.size() && (same_word(scheme, "http") || same_word(scheme, "https"));
+}
+
+// Digits alone: no sign, no list ("5, 5"), no blank inside; 18 digits hold any real body and cannot overflow.
+bool read_length(std::string_view value, Head& out) {
+  if (value.empty() || value.size() > 18) return false;
+  uint64_t length = 0;
+  for (const char c : value) {
+    if (c < '0' || c > '9') return false;
+    length = length * 10 + static_cast<uint64_t>(c - '0');
+  }
+  out.content_length = length;
+  return true;
+}
 
 bool same_word(std::string_view a, std::string_view b) {
   return a.size() == b.size() &&

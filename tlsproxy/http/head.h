@@ -15,6 +15,10 @@ Result<void, ParseError> read_head(Side side, const Limits& limits, Head& out);
 // Name, colon, value of one field line without its CRLF; also used for trailers. False: malformed.
 bool read_field(std::string_view line, Header& out);
 
+// A request's target, with its form. A Content-Length's value. False: malformed.
+bool read_target(std::string_view method, std::string_view target, Head& out);
+bool read_length(std::string_view value, Head& out);
+
 bool same_word(std::string_view a, std::string_view b);  // ASCII, without regard to case
 
 }  // namespace warden::http
