@@ -45,6 +45,7 @@ constexpr std::array kCounters = {
     Shape{"audit_records_total", "Records made durable", {"kind"}},
     Shape{"audit_failures_total", "Records that could not be made durable", {"fault"}},
     Shape{"tls_handshakes_total", "TLS handshakes", {"leg", "result"}, true},
+    Shape{"http2_refused_total", "HTTP/2 connections ended for the application's fault (RFC 9113 section 7)", {"code"}, true},
     Shape{"untrusting_clients_total", "Clients that refused the host's authority", {}, true},
     Shape{"policy_loads_total", "Policy bundles loaded or refused", {"result"}},
     Shape{"worker_restarts_total", "Workers that ended and were started again", {}},

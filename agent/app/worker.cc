@@ -99,7 +99,6 @@ class Worker {
     }
     provider_tls_ = std::move(*provider_tls);
     scanner_ = std::make_unique<classify::Scanner>(*pack);
-    client_tls_.set_alpn({"http/1.1"});
     std::vector<Fd> files;
     for (const int fd : descriptors_.spool_files) files.emplace_back(fd);
     bodies_ = std::make_unique<pipeline::Bodies>(

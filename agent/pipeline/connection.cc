@@ -6,10 +6,12 @@
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/pipeline/http1.h"
+#include "agent/pipeline/http2.h"
 #include "agent/pipeline/joints.h"
 #include "agent/pipeline/passing.h"
 #include "agent/pipeline/provider_leg.h"
 #include "agent/pipeline/records.h"
+#include "agent/pipeline/version.h"
 #include "tlsproxy/forward/splice.h"
 #include "tlsproxy/intercept/opening.h"
 #include "tlsproxy/tls/deadline.h"
@@ -100,9 +102,11 @@ asio::awaitable<bool> accept_tls(Connection& connection, const intercept::Openin
                                     flow_draft(connection.grant, connection.host, "refused", "authority_refused"));
     co_return false;
   }
+  const std::string version = co_await choose_version(connection, opening.hello);
   const tls::Deadline deadline(connection.client.stream.socket().get_executor(), kHandshakeTimeout,
                                [&connection] { connection.client.stream.close(); });
-  const auto accepted = co_await connection.client.stream.accept_tls(services.client_tls, opening.seen, connection.host);
+  const auto accepted =
+      co_await connection.client.stream.accept_tls(services.client_tls, opening.seen, connection.host, version);
   services.tally.time(Stage::handshake, (monotonic_ns() - begun_ns) / 1000);
   if (accepted) {
     services.tally.count("tls_handshakes_total|client|ok");
@@ -128,7 +132,10 @@ asio::awaitable<void> run(Connection& connection, intercept::Opening& opening) {
     connection.client.ahead = std::move(opening.seen);
   }
   identity_facts(connection.grant.identity, connection.facts);
-  co_await serve_http1(connection);
+  if (connection.client.stream.is_tls() ? connection.client.stream.alpn() == kHttp2 : begins_http2(connection.client.ahead))
+    co_await serve_http2(connection);
+  else
+    co_await serve_http1(connection);
 }
 
 asio::awaitable<void> serve_unknown(Connection& connection) {
@@ -186,6 +193,7 @@ asio::awaitable<void> serve(Services& services, tcp::socket socket) {
                         .host = {},
                         .provider = {},
                         .provider_key = {},
+                        .unreached = {},
                         .facts = {},
                         .segments = {},
                         .row_of = {}};

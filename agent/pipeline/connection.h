@@ -29,7 +29,8 @@ struct Connection {
   const provider::Service* service = nullptr;
   std::string host;         // lower case; from the hello, or from Host on plain HTTP
   std::optional<tls::Stream> provider;  // kept between exchanges
-  std::string provider_key;
+  std::string provider_key;             // empty: the leg has carried nothing yet
+  std::optional<Error<tls::StreamError>> unreached;  // why there was no leg when the application connected
   // In use between a request's reading and its record, where no exchange waits, so that concurrent ones share them too.
   policy::Facts facts;  // identity set once, the rest by each exchange
   std::vector<classify::Segment> segments;

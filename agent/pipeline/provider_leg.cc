@@ -19,17 +19,15 @@ std::string pool_key(const Connection& connection, std::string_view credential_f
   return key;
 }
 
-// The provider leg speaks HTTP/1.1 because the client leg does; what the client did not offer is not offered on.
-tls::Async<void> secure(Connection& connection, tls::Stream& leg) {
-  static const std::vector<std::string> kAlpn = {"http/1.1"};
-  static const std::vector<std::string> kNone;
-  const bool offered = !connection.client.stream.alpn().empty();
-  auto secured = co_await leg.connect_tls(connection.services.provider_tls, connection.host, offered ? kAlpn : kNone);
+tls::Async<void> secure(Connection& connection, tls::Stream& leg, const std::vector<std::string>& alpn) {
+  auto secured = co_await leg.connect_tls(connection.services.provider_tls, connection.host, alpn);
   connection.services.tally.count(secured ? "tls_handshakes_total|provider|ok" : "tls_handshakes_total|provider|failed");
   co_return secured;
 }
 
-tls::Async<tls::Stream> open_leg(Connection& connection) {
+}  // namespace
+
+tls::Async<tls::Stream> open_leg(Connection& connection, std::vector<std::string> alpn) {
   tls::Stream::Socket& application = connection.client.stream.socket();
   tls::Stream::Socket socket(application.get_executor());
   std::optional<tls::Stream> leg;
@@ -43,14 +41,12 @@ tls::Async<tls::Stream> open_leg(Connection& connection) {
   auto reached = co_await dial_original(connection, socket);
   if (reached) {
     leg.emplace(std::move(socket));
-    if (connection.service->tls) reached = co_await secure(connection, *leg);
+    if (connection.service->tls) reached = co_await secure(connection, *leg, alpn);
   }
   if (left) co_return fail(tls::StreamError::cancelled, "the application left");
   if (!reached) co_return std::unexpected(std::move(reached.error()));
   co_return std::move(*leg);
 }
-
-}  // namespace
 
 tls::Async<void> dial_original(Connection& connection, tls::Stream::Socket& socket, forward::DialFrom from) {
   const Endpoint& original = connection.grant.original;
@@ -67,6 +63,7 @@ tls::Async<void> dial_original(Connection& connection, tls::Stream::Socket& sock
 tls::Async<void> reach_provider(Connection& connection, std::string_view credential_fingerprint) {
   std::string key = pool_key(connection, credential_fingerprint);
   if (connection.provider) {
+    if (connection.provider_key.empty()) connection.provider_key = key;
     if (connection.provider_key == key && forward::is_quiet(*connection.provider)) co_return Result<void, tls::StreamError>{};
     release_provider(connection);
   }
@@ -74,7 +71,10 @@ tls::Async<void> reach_provider(Connection& connection, std::string_view credent
   connection.provider = connection.services.pool.take(connection.provider_key);
   if (connection.provider) co_return Result<void, tls::StreamError>{};
 
-  auto opened = co_await open_leg(connection);
+  // The leg speaks HTTP/1.1 because the client leg does; what the client did not offer is not offered on.
+  std::vector<std::string> alpn;
+  if (!connection.client.stream.alpn().empty()) alpn.emplace_back(connection.client.stream.alpn());
+  auto opened = co_await open_leg(connection, std::move(alpn));
   if (!opened) co_return std::unexpected(std::move(opened.error()));
   connection.provider = std::move(*opened);
   co_return Result<void, tls::StreamError>{};
@@ -85,7 +85,7 @@ void keep_or_drop_provider(Connection& connection, bool reusable) {
 }
 
 void release_provider(Connection& connection) {
-  if (connection.provider) connection.services.pool.put(connection.provider_key, std::move(*connection.provider));
+  if (connection.provider && !connection.provider_key.empty()) connection.services.pool.put(connection.provider_key, std::move(*connection.provider));
   connection.provider.reset();
 }
 

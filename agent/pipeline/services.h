@@ -15,6 +15,7 @@
 #include "agent/base/digest.h"
 #include "agent/base/fd.h"
 #include "agent/pipeline/bodies.h"
+#include "agent/pipeline/older_providers.h"
 #include "agent/pipeline/tally.h"
 #include "audit/record/draft.h"
 #include "policy/classify/engine.h"
@@ -85,6 +86,7 @@ struct Services {
   std::shared_ptr<size_t> passing = std::make_shared<size_t>(0);
   size_t passing_max = 0;
   std::unordered_set<Connection*> idle = {};  // wait for the first byte of a request
+  OlderProviders older_providers = {};
 };
 
 }  // namespace warden::pipeline

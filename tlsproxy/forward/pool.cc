@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tlsproxy/forward/pool.h"
 
-#include <sys/socket.h>
-
-#include <cerrno>
-
 namespace warden::forward {
 
 bool is_quiet(tls::Stream& stream) {
-  if (stream.has_buffered()) return false;
-  char byte = 0;
-  const ssize_t n = ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  return stream.is_quiet();
 }
 
 std::optional<tls::Stream> Pool::take(const std::string& key) {

@@ -22,9 +22,9 @@ int64_t wall_s() {
   return wall_us() / 1'000'000;
 }
 
-int choose_alpn(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
-                unsigned offered_size, void* argument) {
-  const std::string& ours = *static_cast<const std::string*>(argument);
+int choose_alpn(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
+                unsigned offered_size, void*) {
+  const std::string& ours = *static_cast<const std::string*>(SSL_get_app_data(ssl));
   if (ours.empty()) return SSL_TLSEXT_ERR_NOACK;
   unsigned char* selected = nullptr;
   const int found =
@@ -108,7 +108,7 @@ ClientContext::ClientContext() : state(std::make_unique<State>()) {
   SSL_CTX_set_tlsext_ticket_key_evp_cb(context, cipher_ticket);
   SSL_CTX_set_num_tickets(context, 1);
   SSL_CTX_set_timeout(context, kTicketKeyLife_s);
-  SSL_CTX_set_alpn_select_cb(context, choose_alpn, &state->alpn);
+  SSL_CTX_set_alpn_select_cb(context, choose_alpn, nullptr);
 }
 
 ClientContext::~ClientContext() = default;
@@ -137,11 +137,7 @@ Result<void, ContextError> ClientContext::put_leaf(std::string_view host, const 
   return {};
 }
 
-void ClientContext::set_alpn(const std::vector<std::string>& protocols) {
-  state->alpn = alpn_wire(protocols);
-}
-
-SslPtr ClientContext::State::begin(std::string_view host) {
+SslPtr ClientContext::State::begin(std::string_view host, const std::string& alpn) {
   const auto leaf = leaves.find(std::string(host));
   if (leaf == leaves.end()) return {};
   SslPtr ssl(SSL_new(context.get()));
@@ -150,6 +146,7 @@ SslPtr ClientContext::State::begin(std::string_view host) {
     return {};
   for (const CertificatePtr& link : leaf->second.chain)
     if (SSL_add1_chain_cert(ssl.get(), link.get()) != 1) return {};
+  SSL_set_app_data(ssl.get(), const_cast<std::string*>(&alpn));
   SSL_set_accept_state(ssl.get());
   return ssl;
 }

@@ -24,8 +24,6 @@ class ClientContext {
   // Leaves are handed in as they arrive from the supervisor; the worker asks for one before accept_tls when missing.
   [[nodiscard]] bool has_leaf(std::string_view host) const;  // and it is not about to expire
   Result<void, ContextError> put_leaf(std::string_view host, const Leaf& leaf);
-  // ALPN protocols to choose from, in our order; what the client did not offer is never chosen.
-  void set_alpn(const std::vector<std::string>& protocols);
 
   struct State;
   std::unique_ptr<State> state;  // for Stream

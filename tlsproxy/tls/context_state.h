@@ -34,12 +34,12 @@ struct TicketKeys {
 struct ClientContext::State {
   SslContextPtr context;
   std::unordered_map<std::string, LoadedLeaf> leaves;
-  std::string alpn;  // wire form, our order
   TicketKeys tickets;
   int64_t (*now_s)();
 
-  // A server-side SSL with the leaf for `host`; null when there is none.
-  SslPtr begin(std::string_view host);
+  // A server-side SSL with the leaf for `host`; null when there is none. `alpn`: the protocol to choose, in wire form, or empty;
+  // must outlive the handshake.
+  SslPtr begin(std::string_view host, const std::string& alpn);
 };
 
 struct ProviderContext::State {

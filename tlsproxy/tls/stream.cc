@@ -76,6 +76,7 @@ struct Stream::State {
   Socket socket;
   DescriptorBio bio;
   SslPtr ssl;  // after bio, which it points to
+  std::string alpn;  // client leg: the protocol to choose, in wire form
   int burst = 0;
   bool abandoned = false;  // a record was left half written, so nothing can follow it
 };
@@ -271,9 +272,10 @@ Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;
 
 // What the callers pass as views is copied here, before the lazy coroutine begins.
-Async<void> Stream::accept_tls(ClientContext& context, std::string_view seen, std::string_view host) {
+Async<void> Stream::accept_tls(ClientContext& context, std::string_view seen, std::string_view host, std::string_view alpn) {
   WARDEN_CHECK(!state_->ssl);
-  state_->ssl = context.state->begin(host);
+  if (!alpn.empty()) state_->alpn = alpn_wire({std::string(alpn)});
+  state_->ssl = context.state->begin(host, state_->alpn);
   if (!state_->ssl || !attach(state_->ssl.get(), state_->bio)) {
     state_->ssl.reset();
     ERR_clear_error();
@@ -352,6 +354,20 @@ bool Stream::has_buffered() const {
   const bool there = SSL_peek_ex(ssl, &one, 1, &count) == 1;
   ERR_clear_error();
   return there;
+}
+
+bool Stream::is_quiet() {
+  if (!state_->usable() || has_buffered()) return false;
+  char one = 0;
+  const ssize_t there = ::recv(state_->bio.fd, &one, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (there < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+  if (there == 0 || !state_->ssl) return false;
+  ERR_clear_error();
+  size_t count = 0;
+  const int peeked = SSL_peek_ex(state_->ssl.get(), &one, 1, &count);
+  const bool quiet = peeked != 1 && SSL_get_error(state_->ssl.get(), peeked) == SSL_ERROR_WANT_READ;
+  ERR_clear_error();
+  return quiet;
 }
 
 Stream::Socket& Stream::socket() {

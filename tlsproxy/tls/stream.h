@@ -39,8 +39,9 @@ class Stream {
   Stream(Stream&&) noexcept;
   Stream& operator=(Stream&&) noexcept;
 
-  // Server side towards the application. `seen`: bytes already read from the socket (the hello).
-  Async<void> accept_tls(ClientContext& context, std::string_view seen, std::string_view host);
+  // Server side towards the application. `seen`: bytes already read from the socket (the hello). `alpn`: the protocol to choose
+  // if the client offers it; empty: none.
+  Async<void> accept_tls(ClientContext& context, std::string_view seen, std::string_view host, std::string_view alpn = {});
   // Client side towards the provider: SNI and verification for `host`; offers only `alpn` (may be empty).
   Async<void> connect_tls(ProviderContext& context, std::string_view host, const std::vector<std::string>& alpn);
 
@@ -58,6 +59,8 @@ class Stream {
   [[nodiscard]] std::string_view version() const;  // "TLSv1.3", empty for plain
   [[nodiscard]] bool resumed() const;              // the handshake resumed an earlier session
   [[nodiscard]] bool has_buffered() const;         // bytes can be read without waiting (held here; the kernel may have more)
+  // Nothing to read and not closed. What TLS keeps to itself, such as session tickets right after the handshake, is no data.
+  [[nodiscard]] bool is_quiet();
   [[nodiscard]] Socket& socket();
   void close();  // at once; pending operations end with `cancelled` or `closed`
 

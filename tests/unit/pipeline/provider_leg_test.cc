@@ -78,6 +78,7 @@ TEST_F(ProviderLegTest, AnApplicationThatLeavesDuringTheTlsHandshakeEndsIt) {
                         .host = std::string(kHost),
                         .provider = {},
                         .provider_key = {},
+                        .unreached = {},
                         .facts = {},
                         .segments = {},
                         .row_of = {}};

@@ -29,10 +29,10 @@ class StreamTest : public testing::Test {
   }
   ~StreamTest() override { std::filesystem::remove_all(folder_); }
 
-  std::pair<Stream, Stream> connected(const std::vector<std::string>& alpn = {}) {
+  std::pair<Stream, Stream> connected(const std::vector<std::string>& alpn = {}, std::string_view chosen = {}) {
     auto [near, far] = net_.pair();
     auto [dialled, accepted] =
-        net_.run(near.connect_tls(*provider_leg_, kHost, alpn), far.accept_tls(client_leg_, {}, kHost));
+        net_.run(near.connect_tls(*provider_leg_, kHost, alpn), far.accept_tls(client_leg_, {}, kHost, chosen));
     EXPECT_TRUE(dialled.has_value()) << dialled.error().detail;
     EXPECT_TRUE(accepted.has_value()) << accepted.error().detail;
     return {std::move(near), std::move(far)};
@@ -94,11 +94,11 @@ TEST_F(StreamTest, HandshakesInBothVersions) {
 }
 
 TEST_F(StreamTest, AlpnIsChosenFromWhatBothHave) {
-  client_leg_.set_alpn({"h2", "http/1.1"});
-  EXPECT_EQ(connected({"http/1.1"}).second.alpn(), "http/1.1");
-  EXPECT_EQ(connected({"http/1.1", "h2"}).first.alpn(), "h2");
-  EXPECT_EQ(connected({}).first.alpn(), "");
-  EXPECT_EQ(connected({"spdy/9"}).first.alpn(), "");
+  EXPECT_EQ(connected({"http/1.1"}, "http/1.1").second.alpn(), "http/1.1");
+  EXPECT_EQ(connected({"http/1.1", "h2"}, "h2").first.alpn(), "h2");
+  EXPECT_EQ(connected({"http/1.1", "h2"}, "").first.alpn(), "");
+  EXPECT_EQ(connected({}, "h2").first.alpn(), "");
+  EXPECT_EQ(connected({"spdy/9"}, "h2").first.alpn(), "");
 }
 
 Async<void> greet(Stream& stream) {
