@@ -25,6 +25,10 @@ class Journal {
     server.on('secureConnection', (socket) => {
       this.open(socket, where, { sni: socket.servername || null, tls: socket.getProtocol(), alpn: socket.alpnProtocol || null });
     });
+    server.on('session', (session) => {
+      session.on('remoteSettings', (settings) => this.write({ event: 'settings', where, settings }));
+      session.on('goaway', (code) => this.write({ event: 'goaway', where, code }));
+    });
     server.on('tlsClientError', (error) => this.write({ event: 'tls_error', where, error: error.code || error.message }));
     server.on('clientError', (error, socket) => {
       this.write({ event: 'http_error', where, error: error.code || error.message });
@@ -39,7 +43,7 @@ class Journal {
 
   // `complete` is false when the client went away before its body was whole.
   request(request, body, complete) {
-    const connection = request.socket.double ?? {};
+    const connection = (request.stream?.session?.socket ?? request.socket).double ?? {};
     connection.requests += 1;
     this.requests += 1;
     const headers = [];

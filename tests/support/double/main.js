@@ -5,12 +5,14 @@
 //
 //   main.js --certificates DIR --log FILE --ready FILE --listen ADDRESS:PORT=CERTIFICATE [--listen ...]
 //
-// CERTIFICATE is one of make-certificates' names (good, expired, wrongname, stranger, selfsigned), or `plain` for HTTP.
+// CERTIFICATE is one of make-certificates' names (good, expired, wrongname, stranger, selfsigned), or `plain` for HTTP. With
+// `+h2` behind it the server speaks HTTP/2 to who offers it (and `plain+h2` nothing else), with `+onlyh2` nothing else.
 // Answers depend on the request alone (ids, dates and texts too), so two equal requests get equal bytes.
 // Switches, as request headers: see answer.js.
 'use strict';
 const fs = require('node:fs');
 const http = require('node:http');
+const http2 = require('node:http2');
 const https = require('node:https');
 const path = require('node:path');
 const { Journal } = require('./journal');
@@ -27,23 +29,35 @@ function options(words) {
   return given;
 }
 
-function serverFor(certificate, folder) {
+// Both versions behind one server: node:http2 hands HTTP/1.1 over to the same listeners.
+function modernServer(kind, only, certificate) {
+  const settings = { settings: { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 }, maxSessionMemory: 1000 };
+  if (kind === 'plain') return http2.createServer(settings);
+  const server = http2.createSecureServer({ ...settings, ...certificate, allowHTTP1: !only, ALPNProtocols: only ? ['h2'] : undefined });
+  server.on('session', (session) => {
+    if (session.setLocalWindowSize) session.setLocalWindowSize(16 << 20);
+  });
+  return server;
+}
+
+function serverFor(certificate, versions, folder) {
   const common = { keepAliveTimeout: 30000, requestTimeout: 0, headersTimeout: 0, maxHeaderSize: 256 * 1024 };
-  if (certificate === 'plain') return http.createServer(common);
   const read = (name) => fs.readFileSync(path.join(folder, name));
+  const identity = certificate === 'plain' ? {} : { cert: read(`${certificate}.pem`), key: read(`${certificate}.key`) };
+  if (versions) return modernServer(certificate, versions === 'onlyh2', identity);
+  if (certificate === 'plain') return http.createServer(common);
   return https.createServer({
     ...common,
-    cert: read(`${certificate}.pem`),
-    key: read(`${certificate}.key`),
+    ...identity,
     ALPNProtocols: ['http/1.1'],
     SNICallback: undefined,
   });
 }
 
 function start(where, given, journal) {
-  const [, address, port, certificate] = /^(.+):(\d+)=(\w+)$/.exec(where) ?? [];
+  const [, address, port, certificate, versions] = /^(.+):(\d+)=(\w+?)(?:\+(h2|onlyh2))?$/.exec(where) ?? [];
   if (!certificate) throw new Error(`--listen wants ADDRESS:PORT=CERTIFICATE, got ${where}`);
-  const server = serverFor(certificate, given.certificates);
+  const server = serverFor(certificate, versions, given.certificates);
   journal.watch(server, where);
   const serve = (request, response) => answer(request, response, journal);
   server.on('request', serve);
