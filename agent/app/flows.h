@@ -19,8 +19,8 @@
 
 namespace warden::app {
 
-// Exchanges of one flow that have a decision and no outcome yet. A connection runs one at a time; some never have an outcome
-// (the decision could not be recorded), so the oldest give way.
+// Exchanges of one flow that have a decision and no outcome yet. A connection of HTTP/2 runs hundreds at a time; some never have
+// an outcome (the decision could not be recorded), so the oldest give way.
 class OpenExchanges {
  public:
   static constexpr size_t kReqBytesMax = 64;
@@ -36,7 +36,7 @@ class OpenExchanges {
   [[nodiscard]] const std::deque<std::string>& all() const { return open_; }
 
  private:
-  static constexpr size_t kOpenMax = 16;
+  static constexpr size_t kOpenMax = 1024;
   std::deque<std::string> open_;
 };
 
