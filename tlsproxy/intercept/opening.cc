@@ -19,8 +19,9 @@ constexpr size_t kOpeningBytesMax = 32 * 1024;
 constexpr uint8_t kHandshakeRecord = 22;  // RFC 8446 section 5.1
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
-constexpr std::array<std::string_view, 9> kMethods = {"GET ",     "POST ",  "PUT ",     "DELETE ", "PATCH ",
-                                                      "OPTIONS ", "HEAD ", "CONNECT ", "TRACE "};
+// The last begins HTTP/2 by prior knowledge (RFC 9113 section 3.4), and nothing else.
+constexpr std::array<std::string_view, 10> kMethods = {"GET ",     "POST ", "PUT ",     "DELETE ", "PATCH ",
+                                                       "OPTIONS ", "HEAD ", "CONNECT ", "TRACE ",  "PRI "};
 
 bool could_be_method(std::string_view bytes) {
   return std::ranges::any_of(kMethods, [&](std::string_view method) {

@@ -15,7 +15,7 @@ namespace warden::intercept {
 
 enum class Layer : uint8_t {
   tls,
-  http,   // an HTTP/1.x request line
+  http,   // an HTTP/1.x request line, or the preface of HTTP/2
   other,  // something else, or nothing within the time allowed: leave it to policy
 };
 
