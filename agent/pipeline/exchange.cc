@@ -100,7 +100,7 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection, Carrier& carri
   count_decision(services.tally, decided.verdict, connection.service->provider);
   if (decided.verdict.action == policy::Action::block) {
     provider::Refusal refusal = policy_refusal(decided.verdict, record.req());
-    if (read.why == provider::Unreadable::upgrade && read.end == ReadEnd::unreadable) refusal.status = 426;
+    if (read.status != 0) refusal.status = read.status;
     clock.total();
     const bool usable = co_await carrier.refuse(refusal, read.connection_usable);
     services.supervisor.outcome(connection.grant.flow, record.blocked(refusal.status));

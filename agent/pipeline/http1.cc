@@ -95,7 +95,10 @@ asio::awaitable<ReadResult> Http1::read_request() {
       if (request_.known_head == nullptr && parser_.head_complete()) {
         request_.known_head = &parser_.head();
         request_.whole = parser_.complete();
-        if (const auto refused = refuse_head(request_, body_bytes_max)) co_return *refused;
+        if (auto refused = refuse_head(request_, body_bytes_max)) {
+          if (refused->why == Unreadable::upgrade) refused->status = 426;
+          co_return *refused;
+        }
         if (request_.head().expects_continue && !parser_.complete()) {
           const auto told = co_await client.stream.write(kContinue);
           if (!told) co_return ReadResult{ReadEnd::broken, {}, false};

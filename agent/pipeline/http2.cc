@@ -37,7 +37,7 @@ Http2::Http2(Connection& c)
 }
 
 asio::awaitable<void> Http2::serve() {
-  spawn(client.write([] {}));
+  spawn(client.write([this] { run_started(); }));
   note_idle();
   co_await client.read(nullptr, [this] { run_started(); }, std::move(connection.client.ahead));
   if (client.session.failed_with() != http::no_error) {

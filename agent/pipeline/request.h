@@ -47,6 +47,7 @@ struct ReadResult {
   provider::Unreadable why{};
   bool connection_usable = true;  // false: body bytes are still on their way
   BodyFault fault = BodyFault::none;  // unreadable for want of room, which is our matter
+  int status = 0;  // what the refusal must say, where that is not policy's matter; 0: it is
 };
 std::string_view reason(const ReadResult& result);  // of a request that did not come whole and sound
 

@@ -10,7 +10,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr std::string_view kPreface = "PRI ";  // no method of HTTP/1.1; the session reads the rest
 
 bool offers(const std::vector<std::string>& protocols, std::string_view name) { return std::ranges::find(protocols, name) != protocols.end(); }
 
@@ -45,6 +45,6 @@ asio::awaitable<std::string> choose_version(Connection& connection, const tls::C
 
 asio::awaitable<void> open_plain_http2(Connection& connection) { co_await open_first_leg(connection, {}); }
 
-bool begins_http2(std::string_view bytes) { return bytes.starts_with(kPreface.substr(0, kPreface.find("\r\n") + 2)); }
+bool begins_http2(std::string_view bytes) { return bytes.starts_with(kPreface); }
 
 }  // namespace warden::pipeline

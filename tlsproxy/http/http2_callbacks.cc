@@ -176,6 +176,8 @@ struct Http2Session::State::On {
     State& state = of(user);
     const int32_t stream = frame->hd.stream_id;
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) state.failed_with = frame->goaway.error_code;
+    // Some rules nghttp2 enforces by the reset alone.
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code == NGHTTP2_PROTOCOL_ERROR) state.events.on_malformed(stream);
     const bool message = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (!message || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
     state.events.on_sent(stream);
