@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Sends the bytes of stdin as they are: raw.py tls|tcp HOST PORT CA SECONDS. Writes what comes back to stdout; exit 3
+"""Sends the bytes of stdin as they are: raw.py tls|h2|tcp HOST PORT CA SECONDS. Writes what comes back to stdout; exit 3
 when the peer closed or reset before it said anything, 4 when no connection could be made."""
 import socket
 import ssl
@@ -9,8 +9,11 @@ import sys
 way, host, port, ca, seconds = sys.argv[1:]
 try:
     leg = socket.create_connection((host, int(port)), timeout=10)
-    if way == "tls":
-        leg = ssl.create_default_context(cafile=ca).wrap_socket(leg, server_hostname=host)
+    if way in ("tls", "h2"):
+        context = ssl.create_default_context(cafile=ca)
+        if way == "h2":
+            context.set_alpn_protocols(["h2"])
+        leg = context.wrap_socket(leg, server_hostname=host)
 except OSError as error:
     print(error, file=sys.stderr)
     sys.exit(4)

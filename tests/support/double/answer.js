@@ -8,8 +8,15 @@
 //   x-double-cut N         destroy the connection after N events (streams) or after half of the body
 //   x-double-chunked 1     send a plain answer chunked, without content-length
 //   x-double-plain-coding 1  never compress
+// and where HTTP/2 is spoken:
+//   x-double-reset N         RST_STREAM with INTERNAL_ERROR after N events
+//   x-double-drop N          the whole connection goes after N events
+//   x-double-goaway 1        GOAWAY before the answer, which still comes
+//   x-double-filler N        each event is followed by a comment of N bytes
+// A body of application/grpc is sent back, with trailers.
 'use strict';
 const crypto = require('node:crypto');
+const http2 = require('node:http2');
 const zlib = require('node:zlib');
 const openai = require('./openai');
 const anthropic = require('./anthropic');
@@ -39,6 +46,7 @@ function switches(request) {
   return {
     gap_ms: number('gap-ms', 0), delay_ms: number('delay-ms', 0), events: number('events', 8), words: number('words', 12),
     status: number('status', 0), cut: number('cut', -1), chunked: number('chunked', 0), plain_coding: number('plain-coding', 0),
+    reset: number('reset', -1), drop: number('drop', -1), goaway: number('goaway', 0), filler: number('filler', 0),
   };
 }
 
@@ -62,6 +70,20 @@ function sendPlain(request, response, status, value, headers, chosen) {
   response.write(bytes.subarray(0, bytes.length >> 1), () => request.socket.destroy());
 }
 
+// Not faster than it is taken.
+function drained(response) {
+  return new Promise((resolve) => {
+    response.once('drain', resolve);
+    response.once('close', resolve);
+  });
+}
+
+function sendGrpc(response, body) {
+  response.writeHead(200, { 'content-type': 'application/grpc' });
+  response.addTrailers({ 'grpc-status': '0', 'grpc-message': 'ok' });
+  response.end(body);
+}
+
 // One write per event, so that an event is one TLS record and one chunk, as providers send them.
 async function sendStream(request, response, events, headers, chosen) {
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...headers });
@@ -69,8 +91,10 @@ async function sendStream(request, response, events, headers, chosen) {
   for (const event of events) {
     if (response.destroyed) return;
     if (chosen.cut >= 0 && sent >= chosen.cut) return void request.socket.destroy();
+    if (chosen.reset >= 0 && sent >= chosen.reset) return void response.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+    if (chosen.drop >= 0 && sent >= chosen.drop) return void response.stream.session.destroy();
     if (sent > 0 && chosen.gap_ms > 0) await wait(chosen.gap_ms);
-    response.write(event);
+    if (!response.write(chosen.filler ? `${event}: ${'.'.repeat(chosen.filler)}\n\n` : event)) await drained(response);
     sent += 1;
   }
   response.end();
@@ -83,6 +107,8 @@ async function answer(request, response, journal) {
   const chosen = switches(request);
   if (chosen.delay_ms > 0) await wait(chosen.delay_ms);
   response.sendDate = false;
+  if (chosen.goaway) response.stream.session.goaway();
+  if (request.headers['content-type'] === 'application/grpc') return sendGrpc(response, body);
   const dialect = /^\/v1\/messages/.test(request.url) || 'anthropic-version' in request.headers ? anthropic : openai;
   const seed = seedOf(request, body);
   const headers = { date: FIXED_DATE, ...dialect.headers(seed) };
