@@ -125,7 +125,8 @@ asio::awaitable<ExchangeEnd> run_exchange(Connection& connection, Carrier& carri
   services.supervisor.outcome(connection.grant.flow, record.answered(answer));
   if (answer.end == AnswerEnd::provider_error && !answer.told) {
     // The application can be told in its own terms.
-    co_await carrier.refuse(provider_refusal({tls::StreamError::closed, answer.error}, record.req()), true);
+    const Error<tls::StreamError> gone(tls::StreamError::closed, answer.error);  // g++ 12 frees a temporary within co_await twice
+    co_await carrier.refuse(provider_refusal(gone, record.req()), true);
     co_return ExchangeEnd::over;
   }
   if (answer.end != AnswerEnd::complete) co_return ExchangeEnd::cut;
