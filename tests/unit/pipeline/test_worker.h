@@ -46,6 +46,8 @@ class Recorded final : public Supervisor {
   FlowGrant grant;
   std::vector<audit::Draft> decisions, outcomes, flows;
   size_t ended = 0, sockets = 0, identities = 0, passed_on = 0;
+  bool hold = false;  // no record becomes durable meanwhile
+  RecordResult result = RecordResult::durable;
 
   asio::awaitable<std::optional<FlowGrant>> flow(const Endpoint&, const Endpoint&) override { co_return grant; }
   asio::awaitable<std::optional<attribution::Identity>> identity(uint64_t) override {
@@ -56,7 +58,12 @@ class Recorded final : public Supervisor {
   asio::awaitable<bool> leaf(const std::string&) override { co_return false; }
   asio::awaitable<RecordResult> record(uint64_t, const audit::Draft& decision) override {
     decisions.push_back(decision);
-    co_return RecordResult::durable;
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    while (hold) {
+      pause.expires_after(std::chrono::milliseconds(2));
+      (void)co_await pause.async_wait(kTuple);
+    }
+    co_return result;
   }
   void outcome(uint64_t, const audit::Draft& outcome) override { outcomes.push_back(outcome); }
   void flow_record(uint64_t, const audit::Draft& record) override { flows.push_back(record); }
