@@ -4,7 +4,7 @@
 // caller's: what a client grants its answers is passed on by credit(), and nothing is granted on our own account; a server's
 // session takes request bodies as they come, since their sum is bounded elsewhere.
 //
-// Floods end the connection with ENHANCE_YOUR_CALM: PING, SETTINGS, PRIORITY, empty and unknown frames by a token bucket here,
+// Floods end the connection with ENHANCE_YOUR_CALM: PING, SETTINGS, PRIORITY and empty frames by a token bucket here,
 // rapid resets, CONTINUATION chains and unread acknowledgements by nghttp2's own bounds.
 #pragma once
 
@@ -22,6 +22,7 @@ struct Field {
   std::string name;   // lower case; a pseudo-field with its colon
   std::string value;
   bool never_indexed = false;  // no table may keep it, on the next leg neither (RFC 7541 section 7.1.3)
+  bool operator==(const Field&) const = default;
 };
 using Fields = std::vector<Field>;
 
