@@ -29,7 +29,7 @@ http {{
 """
 PROVIDER = """\
   server {{
-    listen {address}:443 ssl backlog=4096;
+    listen {address}:443 ssl http2 backlog=4096;
     location / {{
       default_type application/json;
       client_body_in_single_buffer on;
@@ -44,7 +44,7 @@ PROXY = """\
     keepalive_requests 1000000000;
   }}
   server {{
-    listen {address}:443 ssl backlog=4096;
+    listen {address}:443 ssl http2 backlog=4096;
     location / {{
       proxy_pass https://provider;
       proxy_http_version 1.1;

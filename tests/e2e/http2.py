@@ -149,15 +149,15 @@ with Stage("http2") as stage, Report("http2") as report:
         plain, through = [line["settings"] for line in double.lines() if line["event"] == "settings"][mark:][:2]
         equal(through, {**plain, "enablePush": False}, "settings at the provider")
 
-    with report.case("100 concurrent streams on one connection: each its own decision and answer"):
+    with report.case("1,000 streams on one connection, as many at once as it takes: each its own decision and answer"):
         before, mark = len(agent.records("decision")), double.seen()
-        results = by_node(guarded, "http2", chat("Number {n} of the tide table."), times=100)
-        equal([result["status"] for result in results], [200] * 100, "statuses")
+        results = by_node(guarded, "http2", chat("Number {n} of the tide table."), times=1000)
+        equal([result["status"] for result in results], [200] * 1000, "statuses")
         received = double.requests(mark)
-        equal(sorted(json.loads(request.body)["messages"][0]["content"] for request in received), sorted(f"Number {n} of the tide table." for n in range(100)), "prompts at the provider")
+        equal(sorted(json.loads(request.body)["messages"][0]["content"] for request in received), sorted(f"Number {n} of the tide table." for n in range(1000)), "prompts at the provider")
         equal(len({request.connection for request in received}), 1, "connections at the provider")
         wait_until(lambda: len(agent.records("outcome")) >= len(agent.records("decision")), 5, "outcomes")
-        equal(len(agent.records("decision")) - before, 100, "decisions")
+        equal(len(agent.records("decision")) - before, 1000, "decisions")
 
     with report.case("a blocked stream ends alone: its neighbours on the connection go on"):
         mark = double.seen()
