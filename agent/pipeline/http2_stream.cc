@@ -115,9 +115,11 @@ asio::awaitable<Answer> Http2Stream::relay(Sendable& sendable, const provider::D
   const int64_t begun_us = now_us();
   sendable_ = &sendable;
   dialect_ = dialect;
-  provider_id_ = joint_.provider.send(*this, sendable.edited() ? http::with_length(fields_, sendable.bytes().size()) : fields_,
-                                      weight_, sendable.bytes());
-  if (provider_id_ < 0) finish_answer(AnswerEnd::provider_error, "the provider's connection takes no more requests");
+  if (!gone_) {
+    provider_id_ = joint_.provider.send(*this, sendable.edited() ? http::with_length(fields_, sendable.bytes().size()) : fields_,
+                                        weight_, sendable.bytes());
+    if (provider_id_ < 0) finish_answer(AnswerEnd::provider_error, "the provider's connection takes no more requests");
+  }
   while (!answered_ && !gone_) co_await changed_.wait();
   if (!answered_) finish_answer(AnswerEnd::client_abort);
   if (answer_.sent_bytes == 0 && provider_id_ > 0) answer_.sent_bytes = joint_.provider.sent_body_bytes(provider_id_);
