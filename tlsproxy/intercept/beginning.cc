@@ -21,7 +21,7 @@ std::string lower(std::string_view text) {
 std::string host_of(std::string_view authority) {
   if (const size_t at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
   while (!authority.empty() && (authority.front() == ' ' || authority.front() == '\t')) authority.remove_prefix(1);
-  if (authority.starts_with('[')) return lower(authority.substr(1, authority.find(']') - 1));
+  if (authority.starts_with('[')) return lower(authority.substr(1, authority.find_first_of("] \t\r") - 1));
   authority = authority.substr(0, authority.find_first_of(": \t\r"));
   if (authority.ends_with('.')) authority.remove_suffix(1);
   return lower(authority);

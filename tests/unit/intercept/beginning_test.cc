@@ -32,6 +32,7 @@ TEST(BeginningTest, TellsWhatAProxyIsAskedFor) {
   EXPECT_TRUE(absolute.tunnel);
   EXPECT_EQ(absolute.names, Names{"llm.test"});
   EXPECT_EQ(read_beginning("CONNECT llm.test\r:443 HTTP/1.1\r\n\r\n").names, Names{"llm.test"});
+  EXPECT_EQ(read_beginning("CONNECT [2001:db8::1\r]:443 HTTP/1.1\r\n\r\n").names, Names{"2001:db8::1"});
   EXPECT_FALSE(read_beginning("GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n").tunnel);
   EXPECT_FALSE(read_beginning("OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n").tunnel);
 }
