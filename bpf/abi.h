@@ -21,7 +21,7 @@
 #endif
 
 /* Bumped when a map's key or value changes: the agent then attaches afresh instead of taking over. */
-#define EW_LAYOUT_VERSION 4
+#define EW_LAYOUT_VERSION 5
 
 #define EW_COMM_BYTES 16
 #define EW_CGROUP_LEVELS 4      /* names kept, leaf first */
@@ -100,8 +100,24 @@ struct ew_watch {
   __u32 sequence;   /* TCP's number of the first byte not yet looked at */
   __u16 started;    /* `sequence` is known */
   __u16 openings;   /* packets that began nothing we know, or a tunnel */
+  /* Who connected, or of an older socket who sent on it, by which the agent finds the rest; tgid zero: nobody saw, or it is
+   * not in the agent's pid namespace. */
+  __u64 owner_start_boottime_ns;
+  __s32 owner_tgid;
+  __u32 owner_uid, owner_gid;
+  struct ew_destination asked; /* of connect(), which others may have rewritten since; port zero: nobody saw */
 };
-EW_ASSERT(sizeof(struct ew_watch) == 16);
+EW_ASSERT(offsetof(struct ew_watch, asked) == 36);
+EW_ASSERT(sizeof(struct ew_watch) == 56);
+
+/* Value of `asked`, whose key is a thread's number, cut to the size of the map. */
+#define EW_ASKED_SLOTS 4096
+struct ew_asked {
+  __u64 cookie; /* of the socket; zero: being written */
+  struct ew_destination destination;
+  __u32 reserved;
+};
+EW_ASSERT(sizeof(struct ew_asked) == 32);
 
 /* Bits in `noted`. */
 enum ew_noted {
@@ -139,7 +155,7 @@ struct ew_process {
   __u32 euid;
   __u32 loginuid;
   __u32 session;
-  __u32 reserved;
+  __u32 noted; /* of all this only tgid, start, uid, gid and cgroup_id are told */
   char comm[EW_COMM_BYTES]; /* the group leader's: worker threads name themselves */
   char cgroup_names[EW_CGROUP_LEVELS][EW_CGROUP_NAME_BYTES];
 };
@@ -217,7 +233,7 @@ struct ew_dns_event { /* DNS_LEARNED */
 };
 EW_ASSERT(sizeof(struct ew_dns_event) == 160);
 
-/* TRIPPED. Without a connect() that the hooks saw, `flow.process.tgid` is zero for a TCP socket. */
+/* TRIPPED. `flow.process` is as in `watches` for a TCP socket: whole if it also made this packet, else `noted`. */
 struct ew_tripped_event {
   struct ew_flow_event record;
   struct ew_destination local; /* with `peer`, the socket as the kernel's tables name it */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
 // cgroup/connect4 and connect6: every connect() of the guarded subtree. A destination that is not an LLM's
-// costs two lookups. An LLM's is redirected to the namespace's listener, or refused; never let through by an
+// costs three lookups. An LLM's is redirected to the namespace's listener, or refused; never let through by an
 // accident. In strict mode a TCP connection to anybody else is redirected too where that is possible.
 #include "bpf/lib/common.h"
 #include "bpf/lib/destination.h"
 #include "bpf/lib/flow.h"
+#include "bpf/lib/owner.h"
 #include "bpf/lib/strict.h"
 
 EW_PROGRAM_LICENSE;
@@ -38,7 +39,7 @@ static __noinline int redirect(struct bpf_sock_addr* ctx, const struct ew_destin
   flow->flow.rewritten_v4 = to_v4;
   __u64 cookie = flow->flow.socket_cookie;
   if (bpf_map_update_elem(&flows, &cookie, &flow->flow, BPF_ANY)) {
-    flow->flow.listener_port = 0;
+    bpf_sk_storage_delete(&sockets, socket);
     return 0;
   }
   clear_device(ctx, socket);
@@ -47,18 +48,13 @@ static __noinline int redirect(struct bpf_sock_addr* ctx, const struct ew_destin
   return 1;
 }
 
-// Whose connection it is, for the tripwire, which runs where no task can be asked.
-static __always_inline void note_owner(struct bpf_sock_addr* ctx, const struct ew_destination* destination) {
-  struct bpf_sock* socket = ctx->sk;
-  if (!socket) return;
-  struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (owner) fill_owner(ctx, destination, bpf_get_netns_cookie(ctx), owner);
-}
-
-// The socket may have led elsewhere before: its stream begins anew.
+// The socket may have led elsewhere before, also to our listener: its stream begins anew.
 static __always_inline void forget_stream(struct bpf_sock_addr* ctx) {
   struct bpf_sock* socket = ctx->sk;
-  if (socket) bpf_sk_storage_delete(&watches, socket);
+  if (!socket) return;
+  // Asked first: to look is cheaper than to find nothing to delete.
+  if (bpf_sk_storage_get(&watches, socket, 0, 0)) bpf_sk_storage_delete(&watches, socket);
+  if (bpf_sk_storage_get(&sockets, socket, 0, 0)) bpf_sk_storage_delete(&sockets, socket);
 }
 
 // Let through and reported here: the tripwire need not do so again.
@@ -81,7 +77,7 @@ static __always_inline int decide_other(struct bpf_sock_addr* ctx, const struct 
     *port = strict_listener(ctx, destination, settings, to_v4);
     if (*port && redirect(ctx, destination, *port, to_v4, 0)) return EW_REDIRECT;
   }
-  note_owner(ctx, destination);
+  note_asked(ctx, destination);
   return EW_ALLOW;
 }
 

@@ -97,16 +97,24 @@ struct {
   __type(value, __u64);
 } tuples __weak SEC(".maps");
 
-/* Connect hooks write, also for TCP connections that are no LLM's (without listener); sockops, getpeername and
- * the tripwire read. The socket owns its element, which dies with it; the flow is also composed in it, since a
- * program may be preempted and a per-CPU buffer would mix two processes' facts. No memory: an LLM connection is
- * refused (map_full), another goes its way and the agent finds its owner by itself. */
+/* Connect hooks write, of redirected connections; sockops, getpeername and the tripwire read. The socket owns its
+ * element, which dies with it; the flow is also composed in it, since a program may be preempted and a per-CPU buffer
+ * would mix two processes' facts. No memory: the connection is refused (map_full). */
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, int);
   __type(value, struct ew_flow_event);
 } sockets __weak SEC(".maps");
+
+/* Connect hooks write, for TCP connections that are no LLM's; the tripwire reads when their first packet comes by. By
+ * thread: two that meet in a slot lose what they asked for, and where their sockets lead is taken for it. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, EW_ASKED_SLOTS);
+  __type(key, __u32);
+  __type(value, struct ew_asked);
+} asked __weak SEC(".maps");
 
 /* The tripwire writes and reads, under the socket's lock; connect hooks delete, or exempt what they let
  * through. No memory: packets of this socket are dropped, since nothing could be remembered of them. */

@@ -10,6 +10,7 @@
 #include "bpf/lib/common.h"
 #include "bpf/lib/destination.h"
 #include "bpf/lib/opening.h"
+#include "bpf/lib/owner.h"
 #include "bpf/lib/packet.h"
 #include "bpf/lib/process.h"
 
@@ -103,12 +104,12 @@ static __always_inline void read_local(struct bpf_sock* socket, struct ew_destin
 }
 
 // What connect() was asked for, which a load balancer may have rewritten since; else where the socket leads.
-static __always_inline void read_asked(struct bpf_sock* socket, struct ew_destination* asked) {
-  struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, 0);
-  if (owner)
-    *asked = owner->flow.original;
+static __always_inline void read_asked(struct bpf_sock* socket, struct ew_destination* destination) {
+  struct ew_watch* watch = bpf_sk_storage_get(&watches, socket, 0, 0);
+  if (watch && watch->asked.port)
+    *destination = watch->asked;
   else
-    read_peer(socket, asked);
+    read_peer(socket, destination);
 }
 
 // A datagram leaves in its sender's context; a TCP segment does so only sometimes, which nobody can tell.
@@ -118,18 +119,32 @@ static __always_inline void read_sender(struct ew_process* process) {
   if (settings && in_cgroup(task, settings->guarded_cgroup)) read_process(task, process);
 }
 
-static __always_inline void fill_owner(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_flow* flow) {
-  int stream = ew_read(socket->protocol) == EW_IPPROTO_TCP && ew_read(socket->type) == EW_SOCK_STREAM;
-  struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, 0);
-  if (owner && stream) {
-    __builtin_memcpy(flow, &owner->flow, sizeof(*flow));
+// Who connected, whole if the very process is at work now.
+static __always_inline void read_owner(struct bpf_sock* socket, struct ew_process* process) {
+  struct ew_watch* watch = bpf_sk_storage_get(&watches, socket, 0, 0);
+  if (!watch || !watch->owner_tgid) return;
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  struct task_struct* leader = BPF_CORE_READ(task, group_leader);
+  if (BPF_CORE_READ(leader, start_boottime) == watch->owner_start_boottime_ns &&
+      pid_seen_by_agent(leader) == watch->owner_tgid) {
+    read_process(task, process);
     return;
   }
+  process->noted = 1;
+  process->tgid = watch->owner_tgid;
+  process->start_boottime_ns = watch->owner_start_boottime_ns;
+  process->uid = watch->owner_uid;
+  process->gid = watch->owner_gid;
+  process->cgroup_id = bpf_sk_cgroup_id(socket);
+}
+
+static __always_inline void fill_flow(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_flow* flow) {
   __builtin_memset(flow, 0, sizeof(*flow));
   flow->socket_cookie = bpf_get_socket_cookie(skb);
   flow->connect_boot_ns = bpf_ktime_get_boot_ns();
-  if (stream) {
-    read_peer(socket, &flow->original);
+  if (ew_read(socket->protocol) == EW_IPPROTO_TCP && ew_read(socket->type) == EW_SOCK_STREAM) {
+    read_asked(socket, &flow->original);
+    read_owner(socket, &flow->process);
     return;
   }
   struct transport transport = find_transport(skb);
@@ -148,7 +163,7 @@ __noinline int ew_tripwire_report(struct __sk_buff* skb, __u32 reason, __u32 pas
   }
   record->record.event.kind = EW_EVENT_TRIPPED;
   record->record.event.reason = reason;
-  fill_owner(skb, socket, &record->record.flow);
+  fill_flow(skb, socket, &record->record.flow);
   read_local(socket, &record->local);
   read_peer(socket, &record->peer);
   record->bound_device = ew_read(socket->bound_dev_if);
@@ -342,6 +357,7 @@ int ew_tripwire(struct __sk_buff* skb) {
       watch->stage = EW_STAGE_EXEMPT;
       return EW_ALLOW;
     }
+    note_owner(skb, socket, watch);
   }
   int decision = check_address(skb, socket, watch, settings);
   if (decision == EW_REFUSE || watch->stage == EW_STAGE_EXEMPT) return decision;

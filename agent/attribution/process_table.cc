@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "agent/attribution/socket_owner.h"
+
 namespace warden::attribution {
 namespace {
 
@@ -48,6 +50,37 @@ Process& ProcessTable::touch(const ProcessKey& key, uint64_t start_ns) {
   if (start_ns != 0) slot.process.start_ns = start_ns;
   if (fresh) expire();
   return slot.process;
+}
+
+Process& ProcessTable::touch(const kernel::ProcessFacts& facts) {
+  Process& process = touch(key_of(facts), facts.start_boottime_ns);
+  if (!facts.comm.empty()) process.comm = facts.comm;
+  if (!facts.noted)
+    process.credentials = {facts.euid, facts.loginuid, facts.session, facts.netns_cookie};
+  return process;
+}
+
+kernel::ProcessFacts ProcessTable::completed(const kernel::ProcessFacts& facts) {
+  kernel::ProcessFacts whole = facts;
+  if (!facts.noted) return whole;
+  const ProcessKey key = key_of(facts);
+  const Process* const known = lookup(key);
+  if (known != nullptr && known->credentials && !other_process(*known, facts.start_boottime_ns)) {
+    const Credentials& told = *known->credentials;
+    whole.euid = told.euid;
+    whole.loginuid = told.loginuid;
+    whole.session = told.session;
+    whole.netns_cookie = told.netns_cookie;
+    whole.noted = false;
+    return whole;
+  }
+  auto read = facts_of(facts.tgid);
+  if (!read || key_of(*read) != key) return whole;
+  read->start_boottime_ns = facts.start_boottime_ns;
+  read->uid = facts.uid;
+  read->gid = facts.gid;
+  read->cgroup_id = facts.cgroup_id;
+  return *read;
 }
 
 Process* ProcessTable::lookup(const ProcessKey& key) {
@@ -133,8 +166,7 @@ void ProcessTable::scan() {
 
 void ProcessTable::on_exec(const kernel::ProcessFacts& facts, std::string_view filename) {
   const ProcessKey key = key_of(facts);
-  Process& process = touch(key, facts.start_boottime_ns);
-  process.comm = facts.comm;
+  Process& process = touch(facts);
   const std::shared_ptr<Image> before = std::move(process.image);
   process.image = images_.read(facts.tgid, key.start_ticks, file_of(facts), true,
                                {filename, before.get(), facts.start_boottime_ns});
@@ -148,8 +180,7 @@ void ProcessTable::on_fork(const kernel::ProcessFacts& child) {
   const Process* const parent = holder(child.ppid, key.start_ticks);
   // Copied before touch(), which may expire the parent.
   const std::shared_ptr<Image> image = parent ? parent->image : nullptr;
-  Process& process = touch(key, child.start_boottime_ns);
-  process.comm = child.comm;
+  Process& process = touch(child);
   process.image = image;
   set_parent(process, child.ppid);
   read_upwards(key);
@@ -171,8 +202,7 @@ void ProcessTable::settle(std::shared_ptr<PendingDigest>& pending, Known<std::st
 
 const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
   const ProcessKey key = key_of(facts);
-  Process* process = &touch(key, facts.start_boottime_ns);
-  if (!facts.comm.empty()) process->comm = facts.comm;
+  Process* process = &touch(facts);
   const FileId file = file_of(facts);
   // No event yet, or an exec whose event is still on its way.
   if (!process->image || runs_another_file(*process->image, file)) {

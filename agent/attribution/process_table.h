@@ -30,12 +30,19 @@ struct ProcessKey {
   auto operator<=>(const ProcessKey&) const = default;
 };
 
+// What the kernel half told of a process last, for when a later event only names it.
+struct Credentials {
+  uint32_t euid = 0, loginuid = ~0u, session = ~0u;
+  uint64_t netns_cookie = 0;
+};
+
 struct Process {
   ProcessKey key;
   uint64_t start_ns = 0;
   ProcessKey parent;  // who forked it; tgid 0: nobody (init) or not known
   bool parent_known = false;
   std::string comm;
+  std::optional<Credentials> credentials;
   std::shared_ptr<Image> image;
   std::optional<std::chrono::steady_clock::time_point> exited;
 };
@@ -54,6 +61,9 @@ class ProcessTable {
   void on_fork(const kernel::ProcessFacts& child);
   void on_exit(const kernel::ProcessFacts& facts);
 
+  // Facts that are only noted, made whole: from what was told of that process before, else from /proc while it is there. Still
+  // noted afterwards: neither knows.
+  kernel::ProcessFacts completed(const kernel::ProcessFacts& facts);
   // The process these facts are about, read from /proc when no event told of it yet; image and digest filled
   // in.
   const Process& find(const kernel::ProcessFacts& facts);
@@ -70,6 +80,7 @@ class ProcessTable {
     Order::iterator place;
   };
   Process& touch(const ProcessKey& key, uint64_t start_ns);
+  Process& touch(const kernel::ProcessFacts& facts);
   Process* lookup(const ProcessKey& key);
   Process* holder(int32_t pid, uint64_t not_after_ticks);
   Process* read_process(int32_t pid, uint64_t not_after_ticks, bool hash);

@@ -71,6 +71,11 @@ void Resolver::fill_credentials(Identity& identity, const kernel::ProcessFacts& 
   const Account& account = accounts_.find(facts.uid);
   identity.user = account.name;
   identity.groups = account.groups;
+  if (facts.noted) {
+    identity.loginuid = identity.session = Known<uint32_t>::unresolved("process_gone");
+    identity.login_user = Text::unresolved("process_gone");
+    return;
+  }
   if (facts.session != kUnset) identity.session = Known<uint32_t>::of(facts.session);
   if (facts.loginuid == kUnset) return;
   identity.loginuid = Known<uint32_t>::of(facts.loginuid);
@@ -80,6 +85,7 @@ void Resolver::fill_credentials(Identity& identity, const kernel::ProcessFacts& 
 // Who the login belongs to: what persons.yaml says of its name or number, else the name itself.
 void Resolver::fill_person(Identity& identity) {
   auto mapped = persons_.end();
+  if (identity.loginuid.state == Known<uint32_t>::State::unresolved) identity.person = Text::unresolved(identity.loginuid.why);
   if (identity.loginuid.known()) {
     identity.person_basis = "loginuid";
     mapped = persons_.find(std::to_string(identity.loginuid.value));
@@ -201,7 +207,7 @@ void Resolver::Resolved::take_digests() {
 }
 
 Resolver::Resolved Resolver::resolve_now(const kernel::Flow& flow) {
-  const kernel::ProcessFacts& facts = flow.process;
+  const kernel::ProcessFacts facts = table_.completed(flow.process);
   const Process& process = table_.find(facts);
   Identity identity;
   identity.pid = facts.tgid;

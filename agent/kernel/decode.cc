@@ -146,6 +146,7 @@ ProcessFacts to_facts(const ew_process& process) {
   facts.session = process.session;
   facts.cgroup_id = process.cgroup_id;
   facts.netns_cookie = process.netns_cookie;
+  facts.noted = process.noted != 0;
   facts.exe_inode = process.exe_inode;
   // The kernel's dev_t is not stat's: 12 bits of major over 20 of minor.
   facts.exe_device = makedev(process.exe_device >> 20, process.exe_device & 0xfffff);

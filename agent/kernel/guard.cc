@@ -232,7 +232,8 @@ Result<void, GuardError> PinnedGuard::set_names(
 bool PinnedGuard::spare_socket(pid_t pid, uint64_t inode) {
   // The storage of a socket is reached through a descriptor, so we need one of it ourselves.
   const Fd socket = borrow_socket(pid, inode);
-  const ew_watch watch{.stage = EW_STAGE_EXEMPT, .generation = 0, .sequence = 0, .started = 0, .openings = 0};
+  ew_watch watch{};
+  watch.stage = EW_STAGE_EXEMPT;
   const int fd = socket.get();
   return socket && bpf_map_update_elem(bpf_map__fd(programs_->maps.watches), &fd, &watch, BPF_ANY) == 0;
 }

@@ -47,6 +47,7 @@ struct ProcessFacts {
   uint64_t netns_cookie = 0;
   uint64_t exe_inode = 0;
   uint64_t exe_device = 0;
+  bool noted = false;  // of all this only tgid, start time, uid, gid and cgroup_id are told: see EventKind::tripped
   std::string comm;                     // group leader's
   std::vector<std::string> cgroup_names;  // leaf first, a few levels
 };
@@ -65,8 +66,9 @@ enum class EventKind : uint8_t { connect, refused, exec, fork, exit, dns_learned
 
 struct Event {
   EventKind kind;
-  // connect, refused, quic_refused, passed, tripped; dns_learned: only `original`. Of a tripped TCP socket whose
-  // connect() nobody saw, the process is not known (tgid 0).
+  // connect, refused, quic_refused, passed, tripped; dns_learned: only `original`. Of a tripped TCP socket it is the process
+  // that connected it, or where nobody saw that, one that sent on it, or none (tgid 0); only noted when another one, or none,
+  // made the packet that tripped.
   Flow flow;
   ProcessFacts process;    // exec, fork (the child), exit
   std::string filename;    // exec: path as given to execve

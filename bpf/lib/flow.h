@@ -8,11 +8,10 @@
 
 #define EW_QUIC_PORT 443
 
-/* Whose connection it is and where to; `process` but for the names of its cgroup. */
-static __always_inline void fill_owner(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
-                                       __u64 netns, struct ew_flow_event* out) {
+static __always_inline void fill_flow(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                                      __u64 netns, struct ew_flow_event* out) {
   struct ew_flow* flow = &out->flow;
-  read_task((struct task_struct*)bpf_get_current_task(), &flow->process);
+  read_process((struct task_struct*)bpf_get_current_task(), &flow->process);
   flow->socket_cookie = bpf_get_socket_cookie(ctx);
   flow->connect_boot_ns = bpf_ktime_get_boot_ns();
   flow->original = *destination;
@@ -20,12 +19,6 @@ static __always_inline void fill_owner(struct bpf_sock_addr* ctx, const struct e
   flow->rewritten_v4 = 0;
   /* The socket's namespace, which is where its listener must be; the task may have moved on since. */
   flow->process.netns_cookie = netns;
-}
-
-static __always_inline void fill_flow(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
-                                      __u64 netns, struct ew_flow_event* out) {
-  fill_owner(ctx, destination, netns, out);
-  read_cgroup_names((struct task_struct*)bpf_get_current_task(), &out->flow.process);
 }
 
 /* A subprogram of its own: inlined at each refusal, it would make the connect hooks several times as long. */

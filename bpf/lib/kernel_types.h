@@ -83,6 +83,11 @@ struct task_struct {
   struct kuid loginuid; /* CONFIG_AUDIT */
   unsigned int sessionid;
 };
+struct sock {
+  struct {
+    int owned; /* a task has it, and not what interrupts tasks */
+  } sk_lock;
+};
 struct linux_binprm {
   const char* filename;
 };

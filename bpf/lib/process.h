@@ -72,8 +72,7 @@ static __noinline int pid_seen_by_agent(struct task_struct* task) {
   return 0;
 }
 
-/* All but the cgroup's names, which are half of what the whole costs. */
-static __always_inline void read_task(struct task_struct* task, struct ew_process* out) {
+static __always_inline void read_process(struct task_struct* task, struct ew_process* out) {
   struct task_struct* leader = BPF_CORE_READ(task, group_leader);
   struct inode* exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
   out->tgid = pid_seen_by_agent(leader);
@@ -85,16 +84,10 @@ static __always_inline void read_task(struct task_struct* task, struct ew_proces
     out->netns_cookie = BPF_CORE_READ(task, nsproxy, net_ns, net_cookie);
   out->exe_inode = BPF_CORE_READ(exe, i_ino);
   out->exe_device = BPF_CORE_READ(exe, i_sb, s_dev);
-  out->reserved = 0;
-#pragma unroll
-  for (int i = 0; i < EW_CGROUP_LEVELS; i++) out->cgroup_names[i][0] = 0;
+  out->noted = 0;
   bpf_probe_read_kernel(out->comm, sizeof(out->comm), &leader->comm);
   read_credentials(task, out);
   out->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-}
-
-static __always_inline void read_process(struct task_struct* task, struct ew_process* out) {
-  read_task(task, out);
   read_cgroup_names(task, out);
 }
 

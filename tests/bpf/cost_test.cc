@@ -119,11 +119,12 @@ TEST(Cost, OfAStreamThatIsNoLlms) {
       if (try_connect("127.0.0.91", server.port(), SOCK_STREAM) != 0) return 1;
     return 0;
   });
-  std::printf("a packet of a stream: %.0f ns; connect() of one, its owner noted: %.0f ns (each with two clock reads)\n",
+  std::printf("a packet of a stream: %.0f ns; connect() of one: %.0f ns (each with two clock reads)\n",
               packet_ns, connect_ns);
   EXPECT_GT(packet_ns, 0);
   EXPECT_LT(packet_ns, 300) << "packets after the opening are looked at";
-  EXPECT_LT(connect_ns, 10'000);
+  EXPECT_GT(connect_ns, 0);
+  EXPECT_LT(connect_ns, 500) << "connect() allocates, or reads who connects, for what is no LLM's";
 }
 
 }  // namespace

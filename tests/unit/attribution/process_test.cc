@@ -34,7 +34,7 @@ TEST(Stat, NameMayHoldBracketsAndSpaces) {
 TEST(ProcessTable, ExecReadsPathDigestArgumentsAndFolder) {
   Child child({"/bin/sleep", "60"});
   ProcessTable table;
-  const auto facts = facts_of(child.pid());
+  const auto facts = kernel_facts_of(child.pid());
   table.on_exec(facts, "/bin/sleep");
   const Process& process = table.find(facts);
   EXPECT_EQ(process.comm, "sleep");
@@ -57,7 +57,7 @@ TEST(ProcessTable, DeletedAndMemoryExecutablesHaveTheirDigest) {
   std::filesystem::remove("/tmp/warden-deleted-sleep");
   ProcessTable table;
   for (const Child* child : {&deleted, &unnamed}) {
-    const auto facts = facts_of(child->pid());
+    const auto facts = kernel_facts_of(child->pid());
     table.on_exec(facts, "");
     const Image& image = *table.find(facts).image;
     EXPECT_EQ(image.sha256.value, digest_of("/bin/sleep")) << image.exe.value << image.sha256.why;
@@ -68,7 +68,7 @@ TEST(ProcessTable, DeletedAndMemoryExecutablesHaveTheirDigest) {
 TEST(ProcessTable, KnownAfterItExited) {
   Child child({"/bin/sleep", "60"});
   ProcessTable table;
-  const auto facts = facts_of(child.pid());
+  const auto facts = kernel_facts_of(child.pid());
   table.on_exec(facts, "/bin/sleep");
   child.stop();
   table.on_exit(facts);
@@ -80,7 +80,7 @@ TEST(ProcessTable, KnownAfterItExited) {
 
 TEST(ProcessTable, GoneBeforeItsExecWasSeen) {
   Child child({"/bin/sleep", "60"});
-  const auto facts = facts_of(child.pid());
+  const auto facts = kernel_facts_of(child.pid());
   child.stop();
   ProcessTable table;
   table.on_exec(facts, "/bin/sleep");
@@ -98,7 +98,7 @@ TEST(ProcessTable, GoneBeforeItsExecWasSeen) {
 
 TEST(ProcessTable, ScriptGoneIsItsInterpreterOnceThatWasHashed) {
   Child child({"/bin/sleep", "60"});
-  const auto facts = facts_of(child.pid());
+  const auto facts = kernel_facts_of(child.pid());
   ProcessTable table;
   table.on_exec(facts, "/bin/sleep");
   auto script = facts;
@@ -110,7 +110,7 @@ TEST(ProcessTable, ScriptGoneIsItsInterpreterOnceThatWasHashed) {
 TEST(ProcessTable, ReusedPidIsAnotherProcess) {
   Child child({"/bin/sleep", "60"});
   ProcessTable table;
-  const auto facts = facts_of(child.pid());
+  const auto facts = kernel_facts_of(child.pid());
   table.on_exec(facts, "/bin/sleep");
   auto later = facts;  // the same pid, as if the number had come round
   later.start_boottime_ns += 5'000'000'000;
@@ -122,12 +122,43 @@ TEST(ProcessTable, ReusedPidIsAnotherProcess) {
   EXPECT_NE(table.find(same_tick).start_ns, facts.start_boottime_ns);
 }
 
+// The kernel half names it, but another one was at work when it had to be told.
+TEST(ProcessTable, NotedFactsAreMadeWhole) {
+  Child child({"/bin/sleep", "60"});
+  const auto told = [&] {
+    auto facts = kernel_facts_of(child.pid());
+    facts.loginuid = 4321;
+    facts.netns_cookie = 77;
+    return facts;
+  }();
+  kernel::ProcessFacts noted;
+  noted.noted = true;
+  noted.tgid = told.tgid;
+  noted.start_boottime_ns = told.start_boottime_ns;
+  noted.uid = 1000;
+  ProcessTable fresh;
+  EXPECT_FALSE(fresh.completed(noted).noted) << "it is there, and /proc knows it";
+  EXPECT_EQ(fresh.completed(noted).uid, 1000u) << "as it was when it connected";
+  EXPECT_EQ(fresh.completed(noted).comm, "sleep");
+  ProcessTable table;
+  table.on_exec(told, "/bin/sleep");
+  child.stop();
+  table.on_exit(told);
+  const auto whole = table.completed(noted);
+  EXPECT_FALSE(whole.noted);
+  EXPECT_EQ(whole.loginuid, 4321u);
+  EXPECT_EQ(whole.netns_cookie, 77u);
+  EXPECT_TRUE(fresh.completed(noted).noted) << "nobody told this one, and it is gone";
+  noted.start_boottime_ns += 1000;  // its number came round within a tick
+  EXPECT_TRUE(table.completed(noted).noted);
+}
+
 // A process that was only scanned goes without an event; its number comes round; a child of the new holder is born.
 TEST(ProcessTable, ParentOfAReusedNumberIsItsHolderThen) {
   ProcessTable table;
   auto first = std::make_unique<Child>(std::vector<std::string>{"/bin/sleep", "60"});
   const pid_t number = first->pid();
-  const auto before = facts_of(number);
+  const auto before = kernel_facts_of(number);
   table.scan();
   first = nullptr;
   std::this_thread::sleep_for(std::chrono::milliseconds(30));  // another tick
@@ -136,11 +167,11 @@ TEST(ProcessTable, ParentOfAReusedNumberIsItsHolderThen) {
   auto child = before;
   child.tgid = 4'000'010;
   child.ppid = number;
-  child.start_boottime_ns = facts_of(number).start_boottime_ns + 50'000'000;
+  child.start_boottime_ns = kernel_facts_of(number).start_boottime_ns + 50'000'000;
   table.on_fork(child);
   const auto ancestry = table.ancestry(table.find(child));
   ASSERT_TRUE(ancestry.known()) << ancestry.why;
-  EXPECT_EQ(ancestry.value[0].start_us / 10'000, facts_of(number).start_boottime_ns / 10'000'000);
+  EXPECT_EQ(ancestry.value[0].start_us / 10'000, kernel_facts_of(number).start_boottime_ns / 10'000'000);
   EXPECT_EQ(ancestry.value[0].comm, "cat");
   second.stop();
   auto later = child;
@@ -153,7 +184,7 @@ TEST(ProcessTable, ParentOfAReusedNumberIsItsHolderThen) {
 TEST(ProcessTable, ForkInheritsAndExecReplaces) {
   Child child({"/bin/sleep", "60"});
   ProcessTable table;
-  const auto parent = facts_of(child.pid());
+  const auto parent = kernel_facts_of(child.pid());
   table.on_exec(parent, "/bin/sleep");
   auto forked = parent;
   forked.tgid = 4'000'002;
@@ -171,7 +202,7 @@ TEST(ProcessTable, ForkInheritsAndExecReplaces) {
 TEST(ProcessTable, AncestryReachesInit) {
   ProcessTable table;
   table.scan();
-  const auto ancestry = table.ancestry(table.find(facts_of(::getpid())));
+  const auto ancestry = table.ancestry(table.find(kernel_facts_of(::getpid())));
   ASSERT_TRUE(ancestry.known()) << ancestry.why;
   ASSERT_FALSE(ancestry.value.empty());
   EXPECT_EQ(ancestry.value.front().pid, ::getppid());
@@ -184,7 +215,7 @@ TEST(ProcessTable, ScannedProcessIsHashedWhenAsked) {
   ProcessTable table;
   table.scan();
   EXPECT_EQ(table.executables().hashed(), 0u);
-  EXPECT_EQ(table.find(facts_of(child.pid())).image->sha256.value, digest_of("/bin/sleep"));
+  EXPECT_EQ(table.find(kernel_facts_of(child.pid())).image->sha256.value, digest_of("/bin/sleep"));
 }
 
 TEST(ProcessTable, Bounded) {

@@ -12,7 +12,7 @@ using Text = Known<std::string>;
 
 kernel::Flow flow_of(pid_t pid) {
   kernel::Flow flow;
-  flow.process = facts_of(pid);
+  flow.process = kernel_facts_of(pid);
   return flow;
 }
 

@@ -76,7 +76,7 @@ class ScriptTest : public ::testing::Test {
   }
   static void settle() { std::this_thread::sleep_for(std::chrono::milliseconds(60)); }
   const Script& script_of(const Child& child, const std::string& filename) {
-    const auto facts = facts_of(child.pid());
+    const auto facts = kernel_facts_of(child.pid());
     table_.on_exec(facts, filename);
     return table_.find(facts).image->script;
   }
@@ -109,7 +109,7 @@ TEST_F(ScriptTest, EnvHandsTheKernelsWordOn) {
   const std::string path = put("job", "#!/usr/bin/env sh" + body_), other = put("other", body_);
   settle();
   const Child child({path});  // env has become sh by now, or does soon
-  const auto now = facts_of(child.pid());
+  const auto now = kernel_facts_of(child.pid());
   auto as_env = now;
   struct stat env {};
   ASSERT_EQ(::stat("/usr/bin/env", &env), 0);

@@ -60,7 +60,7 @@ class Child {
   pid_t pid_ = -1;
 };
 
-inline kernel::ProcessFacts facts_of(pid_t pid) {
+inline kernel::ProcessFacts kernel_facts_of(pid_t pid) {
   kernel::ProcessFacts facts;
   const auto stat = ProcDir::open(pid)->stat();
   facts.tgid = facts.tid = pid;
