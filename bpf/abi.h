@@ -143,6 +143,7 @@ EW_ASSERT(sizeof(struct ew_tuple) == 20);
 /* Who connected, read in the hook from task_struct. uids are those of the initial user namespace. */
 struct ew_process {
   __u64 start_boottime_ns; /* of the group leader */
+  __u64 parent_start_boottime_ns; /* of `ppid`, whose number may be another's by the time that this is read */
   __u64 cgroup_id;
   __u64 netns_cookie;
   __u64 exe_inode;
@@ -159,9 +160,9 @@ struct ew_process {
   char comm[EW_COMM_BYTES]; /* the group leader's: worker threads name themselves */
   char cgroup_names[EW_CGROUP_LEVELS][EW_CGROUP_NAME_BYTES];
 };
-EW_ASSERT(offsetof(struct ew_process, exe_device) == 32);
-EW_ASSERT(offsetof(struct ew_process, comm) == 72);
-EW_ASSERT(sizeof(struct ew_process) == 472);
+EW_ASSERT(offsetof(struct ew_process, exe_device) == 40);
+EW_ASSERT(offsetof(struct ew_process, comm) == 80);
+EW_ASSERT(sizeof(struct ew_process) == 480);
 
 /* Value of `flows`. */
 struct ew_flow {
@@ -174,7 +175,7 @@ struct ew_flow {
 };
 EW_ASSERT(offsetof(struct ew_flow, original) == 16);
 EW_ASSERT(offsetof(struct ew_flow, process) == 40);
-EW_ASSERT(sizeof(struct ew_flow) == 512);
+EW_ASSERT(sizeof(struct ew_flow) == 520);
 
 enum ew_event_kind {
   EW_EVENT_CONNECT = 1, /* redirected */
@@ -216,14 +217,19 @@ struct ew_flow_event { /* CONNECT, REFUSED, QUIC_REFUSED, PASSED */
   struct ew_event event;
   struct ew_flow flow;
 };
-EW_ASSERT(sizeof(struct ew_flow_event) == 520);
+EW_ASSERT(sizeof(struct ew_flow_event) == 528);
 
 struct ew_process_event { /* EXEC, FORK, EXIT */
   struct ew_event event;
   struct ew_process process;
+  __u64 boot_ns; /* when it happened */
+  /* FORK: who called it, which is not the parent when the child was asked for as a sibling (CLONE_PARENT) */
+  __u64 creator_start_boottime_ns;
+  __s32 creator_tgid;
+  __u32 reserved;
   char filename[EW_FILENAME_BYTES]; /* EXEC */
 };
-EW_ASSERT(sizeof(struct ew_process_event) == 736);
+EW_ASSERT(sizeof(struct ew_process_event) == 768);
 
 struct ew_dns_event { /* DNS_LEARNED */
   struct ew_event event;
@@ -244,8 +250,8 @@ struct ew_tripped_event {
   __u32 reserved;
   char host[EW_HOST_BYTES]; /* TRIPWIRE, TUNNEL */
 };
-EW_ASSERT(offsetof(struct ew_tripped_event, local) == 520);
-EW_ASSERT(sizeof(struct ew_tripped_event) == 704);
+EW_ASSERT(offsetof(struct ew_tripped_event, local) == 528);
+EW_ASSERT(sizeof(struct ew_tripped_event) == 712);
 
 /* Slots of per-CPU map `counters`. */
 enum ew_counter {

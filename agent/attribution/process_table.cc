@@ -112,17 +112,31 @@ Process* ProcessTable::holder(int32_t pid, uint64_t not_after_ticks) {
   return candidate.key.tgid == pid && told ? &candidate : nullptr;
 }
 
-void ProcessTable::set_parent(Process& process, int32_t ppid) {
+// The process with this number that started then, and not whoever has the number now.
+Process* ProcessTable::exact_parent(int32_t pid, uint64_t start_ns) {
+  const ProcessKey key{pid, ticks_of_ns(start_ns)};
+  if (lookup(key) == nullptr) {
+    Process* const read = read_process(pid, key.start_ticks, false);
+    if (read == nullptr || read->key != key) return nullptr;
+  }
+  Process* const found = lookup(key);
+  if (found == nullptr || other_process(*found, start_ns)) return nullptr;
+  found->start_ns = start_ns;
+  return found;
+}
+
+void ProcessTable::set_parent(Process& process, int32_t ppid, uint64_t parent_start_ns) {
   if (process.parent_known) return;
   if (ppid <= 0) {
     process.parent_known = process.key.tgid <= 2;  // init and kthreadd alone have none; of others it was not told
     return;
   }
   const ProcessKey key = process.key;
-  const Process* const parent = holder(ppid, key.start_ticks);
+  const Process* const parent = parent_start_ns != 0 ? exact_parent(ppid, parent_start_ns) : holder(ppid, key.start_ticks);
   Process* const child = lookup(key);  // reading the parent may have moved or expired entries
   if (parent == nullptr || child == nullptr) return;
   child->parent = parent->key;
+  child->parent_start_ns = parent->start_ns;
   child->parent_known = true;
 }
 
@@ -164,25 +178,29 @@ void ProcessTable::scan() {
   }
 }
 
-void ProcessTable::on_exec(const kernel::ProcessFacts& facts, std::string_view filename) {
+void ProcessTable::on_exec(const kernel::ProcessFacts& facts, std::string_view filename, uint64_t boot_ns) {
   const ProcessKey key = key_of(facts);
   Process& process = touch(facts);
   const std::shared_ptr<Image> before = std::move(process.image);
   process.image = images_.read(facts.tgid, key.start_ticks, file_of(facts), true,
                                {filename, before.get(), facts.start_boottime_ns});
   if (!process.image) process.image = images_.of_gone(file_of(facts), filename);
-  set_parent(process, facts.ppid);
+  process.image_before = before;
+  process.image_since_ns = boot_ns;
+  set_parent(process, facts.ppid, facts.parent_start_boottime_ns);
   read_upwards(key);
 }
 
-void ProcessTable::on_fork(const kernel::ProcessFacts& child) {
+void ProcessTable::on_fork(const kernel::ProcessFacts& child, Creator creator) {
   const ProcessKey key = key_of(child);
-  const Process* const parent = holder(child.ppid, key.start_ticks);
+  if (creator.tgid == 0) creator = {child.ppid, child.parent_start_boottime_ns};
+  const Process* const parent = creator.start_boottime_ns != 0 ? exact_parent(creator.tgid, creator.start_boottime_ns)
+                                                               : holder(creator.tgid, key.start_ticks);
   // Copied before touch(), which may expire the parent.
   const std::shared_ptr<Image> image = parent ? parent->image : nullptr;
   Process& process = touch(child);
   process.image = image;
-  set_parent(process, child.ppid);
+  set_parent(process, creator.tgid, creator.start_boottime_ns);
   read_upwards(key);
 }
 
@@ -200,10 +218,16 @@ void ProcessTable::settle(std::shared_ptr<PendingDigest>& pending, Known<std::st
   pending = nullptr;
 }
 
-const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
+const Process& ProcessTable::find(const kernel::ProcessFacts& facts, uint64_t boot_ns) {
   const ProcessKey key = key_of(facts);
   Process* process = &touch(facts);
   const FileId file = file_of(facts);
+  if (boot_ns != 0 && boot_ns < process->image_since_ns && process->image_before && !runs_another_file(*process->image_before, file)) {
+    settle(process->image_before->pending, process->image_before->sha256);
+    as_it_was_ = *process;
+    as_it_was_.image = process->image_before;
+    return as_it_was_;
+  }
   // No event yet, or an exec whose event is still on its way.
   if (!process->image || runs_another_file(*process->image, file)) {
     process->image = images_.read(facts.tgid, key.start_ticks, file, true, {{}, nullptr, facts.start_boottime_ns});
@@ -213,7 +237,7 @@ const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
   Image& image = *process->image;
   settle(image.pending, image.sha256);
   settle(image.script.pending, image.script.sha256);
-  set_parent(*process, facts.ppid);
+  set_parent(*process, facts.ppid, facts.parent_start_boottime_ns);
   read_upwards(key);
   return *lookup(key);
 }
@@ -223,7 +247,8 @@ const Process& ProcessTable::find(const kernel::ProcessFacts& facts) {
 const Process* ProcessTable::parent_of(const ProcessKey& key, bool& top) {
   Process* child = lookup(key);
   if (child == nullptr) return nullptr;
-  if (child->parent_known && child->parent.tgid != 0 && lookup(child->parent) == nullptr)
+  const Process* const known = child->parent_known ? lookup(child->parent) : nullptr;
+  if (child->parent_known && child->parent.tgid != 0 && (known == nullptr || other_process(*known, child->parent_start_ns)))
     child->parent_known = false;
   if (!child->parent_known) {
     const auto proc = ProcDir::open(key.tgid);

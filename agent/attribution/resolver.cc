@@ -51,11 +51,11 @@ Resolver::Resolver(Setup setup)
 void Resolver::on_event(const kernel::Event& event) {
   switch (event.kind) {
     case kernel::EventKind::exec:
-      table_.on_exec(event.process, event.filename);
+      table_.on_exec(event.process, event.filename, event.boot_ns);
       cgroups_.find(event.process.cgroup_id);  // learnt while it exists: a short unit's cgroup goes with it
       break;
     case kernel::EventKind::fork:
-      table_.on_fork(event.process);
+      table_.on_fork(event.process, {event.creator_tgid, event.creator_start_boottime_ns});
       break;
     case kernel::EventKind::exit:
       table_.on_exit(event.process);
@@ -208,7 +208,7 @@ void Resolver::Resolved::take_digests() {
 
 Resolver::Resolved Resolver::resolve_now(const kernel::Flow& flow) {
   const kernel::ProcessFacts facts = table_.completed(flow.process);
-  const Process& process = table_.find(facts);
+  const Process& process = table_.find(facts, flow.connect_boot_ns);
   Identity identity;
   identity.pid = facts.tgid;
   identity.tid = facts.tid;

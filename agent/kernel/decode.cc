@@ -87,6 +87,9 @@ bool fill_process(std::string_view bytes, Event& event) {
   if (!record) return false;
   event.process = to_facts(record->process);
   event.filename = text(record->filename);
+  event.boot_ns = record->boot_ns;
+  event.creator_tgid = record->creator_tgid;
+  event.creator_start_boottime_ns = record->creator_start_boottime_ns;
   return true;
 }
 
@@ -139,6 +142,7 @@ ProcessFacts to_facts(const ew_process& process) {
   facts.tid = process.tid;
   facts.ppid = process.ppid;
   facts.start_boottime_ns = process.start_boottime_ns;
+  facts.parent_start_boottime_ns = process.parent_start_boottime_ns;
   facts.uid = process.uid;
   facts.gid = process.gid;
   facts.euid = process.euid;

@@ -41,6 +41,7 @@ struct GuardConfig {
 struct ProcessFacts {
   int32_t tgid = 0, tid = 0, ppid = 0;
   uint64_t start_boottime_ns = 0;  // of the group leader
+  uint64_t parent_start_boottime_ns = 0;  // of `ppid`; 0: not told
   uint32_t uid = 0, gid = 0, euid = 0;
   uint32_t loginuid = ~0u, session = ~0u;
   uint64_t cgroup_id = 0;
@@ -72,6 +73,10 @@ struct Event {
   Flow flow;
   ProcessFacts process;    // exec, fork (the child), exit
   std::string filename;    // exec: path as given to execve
+  uint64_t boot_ns = 0;    // exec, fork, exit: when it happened
+  // fork: who called it, which is not the parent when the child was asked for as a sibling (CLONE_PARENT).
+  int32_t creator_tgid = 0;
+  uint64_t creator_start_boottime_ns = 0;
   std::string host;        // dns_learned; tripped: the name that was read, if any
   // refused, quic_refused, passed: "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
   // refused, passed without destination: "raw_socket", "sctp_socket", "packet_socket", "xdp_socket"

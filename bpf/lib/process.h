@@ -77,7 +77,9 @@ static __always_inline void read_process(struct task_struct* task, struct ew_pro
   struct inode* exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
   out->tgid = pid_seen_by_agent(leader);
   out->tid = pid_seen_by_agent(task);
-  out->ppid = pid_seen_by_agent(BPF_CORE_READ(leader, real_parent, group_leader));
+  struct task_struct* parent = BPF_CORE_READ(leader, real_parent, group_leader);
+  out->ppid = pid_seen_by_agent(parent);
+  out->parent_start_boottime_ns = BPF_CORE_READ(parent, start_boottime);
   out->start_boottime_ns = BPF_CORE_READ(leader, start_boottime);
   out->netns_cookie = 0;
   if (bpf_core_field_exists(struct net, net_cookie))

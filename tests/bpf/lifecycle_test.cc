@@ -3,6 +3,8 @@
 // exit events.
 #include <bpf/bpf.h>
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/syscall.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -196,6 +198,33 @@ TEST_F(Life, ReportsForkExecAndExit) {
   EXPECT_EQ(events[2].process.tgid, pid);
   EXPECT_EQ(events[2].process.start_boottime_ns, events[0].process.start_boottime_ns);
   EXPECT_EQ(events[3].process.tgid, parent);
+  EXPECT_EQ(events[0].creator_tgid, parent);
+  EXPECT_EQ(events[0].creator_start_boottime_ns, events[3].process.start_boottime_ns);
+  for (int i : {0, 1}) EXPECT_EQ(events[static_cast<size_t>(i)].process.parent_start_boottime_ns, events[3].process.start_boottime_ns) << i;
+  for (size_t i = 1; i < 4; ++i) EXPECT_LT(events[i - 1].boot_ns, events[i].boot_ns);
+  EXPECT_GT(events[0].boot_ns, events[0].process.start_boottime_ns);
+}
+
+TEST_F(Life, ASiblingsCreatorIsTold) {
+  auto guard = sandbox.open_guard(listener);
+  ASSERT_TRUE(guard);
+  Child child(sandbox.cgroup(), [](int) {
+    clone_args wanted{};
+    wanted.flags = CLONE_PARENT;  // the signal at its end is then the parent's choice
+    const auto sibling = ::syscall(SYS_clone3, &wanted, sizeof wanted);
+    if (sibling == 0) ::_exit(0);
+    return sibling > 0 ? 0 : 1;
+  });
+  const pid_t creator = child.pid();
+  EXPECT_EQ(child.wait(), 0);
+  std::optional<Event> born;
+  guard->drain_events([&](const Event& event) {
+    if (event.kind == EventKind::fork) born = event;
+  });
+  ASSERT_TRUE(born);
+  ::waitpid(born->process.tgid, nullptr, 0);
+  EXPECT_EQ(born->process.ppid, ::getpid());
+  EXPECT_EQ(born->creator_tgid, creator);
 }
 
 TEST_F(Life, LostEventsAreCounted) {

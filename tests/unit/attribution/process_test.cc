@@ -181,6 +181,68 @@ TEST(ProcessTable, ParentOfAReusedNumberIsItsHolderThen) {
   EXPECT_EQ(scanned_only.ancestry(scanned_only.find(later)).why, "ancestor_gone");
 }
 
+// The parent's number has come round by the time that the event is read; its start tells.
+TEST(ProcessTable, HolderOfTheParentsNumberIsNotTakenForIt) {
+  Child holder({"/bin/sleep", "60"});
+  auto child = kernel_facts_of(holder.pid());
+  child.tgid = 4'000'020;
+  child.ppid = holder.pid();
+  child.start_boottime_ns += 1'000'000'000;
+  child.parent_start_boottime_ns = kernel_facts_of(holder.pid()).start_boottime_ns - 60'000'000'000;
+  ProcessTable table;
+  table.on_exec(child, "/bin/sleep");
+  EXPECT_EQ(table.ancestry(table.find(child)).why, "ancestor_gone");
+  child.tgid = 4'000'021;
+  table.on_fork(child);
+  EXPECT_EQ(table.ancestry(table.find(child)).why, "ancestor_gone");
+  // Within one tick of its birth, too.
+  const auto known = kernel_facts_of(holder.pid());
+  table.on_exec(known, "/bin/sleep");
+  child.tgid = 4'000'022;
+  child.parent_start_boottime_ns = known.start_boottime_ns + 1000;
+  table.on_fork(child);
+  EXPECT_EQ(table.ancestry(table.find(child)).why, "ancestor_gone");
+  child.tgid = 4'000'023;
+  child.parent_start_boottime_ns = known.start_boottime_ns;
+  table.on_fork(child);
+  const auto ancestry = table.ancestry(table.find(child));
+  ASSERT_TRUE(ancestry.known()) << ancestry.why;
+  EXPECT_EQ(ancestry.value[0].pid, holder.pid());
+}
+
+TEST(ProcessTable, ASiblingByCloneDescendsFromItsCreator) {
+  Child creator({"/bin/sleep", "60"});
+  ProcessTable table;
+  const auto facts = kernel_facts_of(creator.pid());
+  table.on_exec(facts, "/bin/sleep");
+  auto sibling = facts;  // the same parent as its creator has
+  sibling.tgid = 4'000'030;
+  sibling.start_boottime_ns += 1'000'000'000;
+  table.on_fork(sibling, {facts.tgid, facts.start_boottime_ns});
+  const Process& process = table.find(sibling);
+  EXPECT_EQ(process.image->argv.value.size(), 2u) << "it runs what its creator ran";
+  const auto ancestry = table.ancestry(process);
+  ASSERT_TRUE(ancestry.known()) << ancestry.why;
+  EXPECT_EQ(ancestry.value[0].pid, creator.pid());
+}
+
+// A socket connected by one program, of which the agent hears when its process runs another.
+TEST(ProcessTable, AConnectionBelongsToTheProgramOfItsTime) {
+  Child child({"/bin/sleep", "60"});
+  ProcessTable table;
+  const auto before = kernel_facts_of(child.pid());
+  table.on_exec(before, "/bin/sleep", 1'000);
+  auto after = before;
+  struct stat other {};
+  ASSERT_EQ(::stat("/bin/cat", &other), 0);
+  after.exe_inode = other.st_ino;
+  after.comm = "cat";
+  table.on_exec(after, "/bin/cat", 2'000);
+  EXPECT_EQ(table.find(before, 1'500).image->argv.value, (std::vector<std::string>{"/bin/sleep", "60"}));
+  EXPECT_EQ(table.find(before, 1'500).image->sha256.value, digest_of("/bin/sleep"));
+  EXPECT_EQ(table.find(after, 2'500).image->sha256.value, digest_of("/bin/cat"));
+}
+
 TEST(ProcessTable, ForkInheritsAndExecReplaces) {
   Child child({"/bin/sleep", "60"});
   ProcessTable table;

@@ -52,12 +52,20 @@ TEST(Decode, ReadsAnExec) {
   record.event.kind = EW_EVENT_EXEC;
   record.process = process();
   std::strcpy(record.filename, "/usr/bin/curl");
+  record.process.parent_start_boottime_ns = 1200;
+  record.boot_ns = 5678;
+  record.creator_tgid = 8;
+  record.creator_start_boottime_ns = 1100;
   const auto event = to_event(bytes_of(record));
   ASSERT_TRUE(event);
   EXPECT_EQ(event->kind, EventKind::exec);
   EXPECT_EQ(event->process.tgid, 10);
   EXPECT_EQ(event->process.comm, "curl");
   EXPECT_EQ(event->filename, "/usr/bin/curl");
+  EXPECT_EQ(event->process.parent_start_boottime_ns, 1200u);
+  EXPECT_EQ(event->boot_ns, 5678u);
+  EXPECT_EQ(event->creator_tgid, 8);
+  EXPECT_EQ(event->creator_start_boottime_ns, 1100u);
 }
 
 TEST(Decode, TextWithoutAnEndStopsAtItsField) {
