@@ -89,8 +89,9 @@ enum ew_stage {
   EW_STAGE_NEW = 0, /* between openings: the next packet may begin one */
   EW_STAGE_READING, /* within an opening, whose state is in `hellos` */
   EW_STAGE_CLEAR,   /* not ours, as long as its address is no LLM's */
-  EW_STAGE_EXEMPT,  /* redirected, a worker's own, or let through by the configuration */
+  EW_STAGE_EXEMPT,  /* a worker's own, or let through by the configuration */
   EW_STAGE_REFUSED,
+  EW_STAGE_REDIRECTED, /* as long as its packets go to the listener */
 };
 
 /* Value of `watches`. */
@@ -119,11 +120,15 @@ struct ew_asked {
 };
 EW_ASSERT(sizeof(struct ew_asked) == 32);
 
-/* Bits in `noted`. */
-enum ew_noted {
-  EW_NOTED_QUIC = 1,  /* unknown QUIC */
-  EW_NOTED_GUARD = 2, /* a datagram to an LLM that no hook had stopped */
+/* Value of `noted`: what has been reported of a socket other than TCP. Of more addresses than fit, the one noted first is
+ * noted again when it is sent to again. */
+#define EW_NOTED_ADDRESSES 16
+struct ew_noted {
+  __u32 guard; /* a datagram to an LLM that no hook had stopped */
+  __u32 next;  /* addresses noted so far, of which the last ones are kept */
+  __u32 address[EW_NOTED_ADDRESSES][4]; /* of unknown QUIC */
 };
+EW_ASSERT(sizeof(struct ew_noted) == 264);
 
 /* Keys of `generations`, which grow with each new destination: sockets are then looked at again. */
 enum ew_generation {
@@ -205,6 +210,7 @@ enum ew_reason {
   EW_REASON_PACKET_SOCKET,
   EW_REASON_XDP_SOCKET,
   EW_REASON_NOT_HOOKED, /* an LLM's address, though connect() was not redirected */
+  EW_REASON_REWRITTEN,  /* redirected, but the packet goes elsewhere */
 };
 
 /* Each record of ring `events` starts so; the kind says which of the structures below it is. */

@@ -133,13 +133,13 @@ struct {
   __type(value, __u64);
 } generations __weak SEC(".maps");
 
-/* Address hooks and the tripwire write and read: for what a socket other than TCP has been reported already,
- * lest each datagram be an event. */
+/* Address hooks and the tripwire write and read: what has been reported already of a socket other than TCP, lest each
+ * datagram be an event. No memory: each datagram is. */
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, int);
-  __type(value, __u32);
+  __type(value, struct ew_noted);
 } noted __weak SEC(".maps");
 
 /* Programs write; agent reads. Full: the event is dropped and counted, the decision stands. */

@@ -143,6 +143,11 @@ static __always_inline void fill_flow(struct __sk_buff* skb, struct bpf_sock* so
   flow->socket_cookie = bpf_get_socket_cookie(skb);
   flow->connect_boot_ns = bpf_ktime_get_boot_ns();
   if (ew_read(socket->protocol) == EW_IPPROTO_TCP && ew_read(socket->type) == EW_SOCK_STREAM) {
+    struct ew_flow_event* redirected = bpf_sk_storage_get(&sockets, socket, 0, 0);
+    if (redirected) {
+      __builtin_memcpy(flow, &redirected->flow, sizeof(*flow));
+      return;
+    }
     read_asked(socket, &flow->original);
     read_owner(socket, &flow->process);
     return;
@@ -312,6 +317,22 @@ static __always_inline int check_address(struct __sk_buff* skb, struct bpf_sock*
   return EW_ALLOW;
 }
 
+// Whether the packet goes to the loopback address and port that the socket was redirected to: whoever may set up
+// netfilter in a namespace could otherwise send redirected streams wherever they like.
+static __always_inline int goes_to_listener(struct __sk_buff* skb, struct bpf_sock* socket) {
+  struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, 0);
+  struct transport transport = find_transport(skb);
+  struct ew_destination to = {};
+  if (!owner || transport.protocol != EW_IPPROTO_TCP || !read_destination(skb, &transport, &to)) return 0;
+  if (to.port != owner->flow.listener_port) return 0;
+  if (is_mapped(to.address)) return to.address[3] == __builtin_bswap32(0x7f000001);
+  return !to.address[0] && !to.address[1] && !to.address[2] && to.address[3] == __builtin_bswap32(1);
+}
+
+static __always_inline int redirected_packet(struct __sk_buff* skb, struct bpf_sock* socket, struct ew_watch* watch) {
+  return goes_to_listener(skb, socket) ? EW_ALLOW : refuse(skb, watch, EW_REASON_REWRITTEN);
+}
+
 static __always_inline int is_redirected(struct bpf_sock* socket) {
   struct ew_flow_event* owner = bpf_sk_storage_get(&sockets, socket, 0, 0);
   return owner && owner->flow.listener_port &&
@@ -333,9 +354,9 @@ static __always_inline int datagram_packet(struct __sk_buff* skb, struct bpf_soc
   struct ew_config* settings = configuration();
   if (!settings || is_workers(socket, settings)) return EW_ALLOW;
   count(EW_REFUSED);
-  __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (reported && *reported & EW_NOTED_GUARD) return EW_REFUSE;
-  if (reported) *reported |= EW_NOTED_GUARD;
+  struct ew_noted* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (reported && reported->guard) return EW_REFUSE;
+  if (reported) reported->guard = 1;
   ew_tripwire_report(skb, kind == EW_IPPROTO_UDP ? EW_REASON_QUIC : EW_REASON_NOT_HOOKED, 0);
   return EW_REFUSE;
 }
@@ -348,14 +369,19 @@ int ew_tripwire(struct __sk_buff* skb) {
     return datagram_packet(skb, socket);
   struct ew_watch* watch = bpf_sk_storage_get(&watches, socket, 0, 0);
   if (watch && is_settled(watch)) return EW_ALLOW;
+  if (watch && watch->stage == EW_STAGE_REDIRECTED) return redirected_packet(skb, socket, watch);
   struct ew_config* settings = configuration();
   if (!settings) return EW_ALLOW;
   if (!watch) {
     watch = bpf_sk_storage_get(&watches, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
     if (!watch) return EW_REFUSE;
-    if (is_redirected(socket) || is_workers(socket, settings)) {
+    if (is_workers(socket, settings)) {
       watch->stage = EW_STAGE_EXEMPT;
       return EW_ALLOW;
+    }
+    if (is_redirected(socket)) {
+      watch->stage = EW_STAGE_REDIRECTED;
+      return redirected_packet(skb, socket, watch);
     }
     note_owner(skb, socket, watch);
   }

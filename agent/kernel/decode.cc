@@ -52,6 +52,8 @@ std::string to_reason(uint32_t reason) {
       return "xdp_socket";
     case EW_REASON_NOT_HOOKED:
       return "not_hooked";
+    case EW_REASON_REWRITTEN:
+      return "rewritten";
     default:
       return "";
   }

@@ -80,7 +80,7 @@ struct Event {
   std::string host;        // dns_learned; tripped: the name that was read, if any
   // refused, quic_refused, passed: "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
   // refused, passed without destination: "raw_socket", "sctp_socket", "packet_socket", "xdp_socket"
-  // tripped: "tripwire", "tunnel", "unreadable_hello", "not_hooked", "map_full"
+  // tripped: "tripwire", "tunnel", "unreadable_hello", "not_hooked", "rewritten", "map_full"
   std::string reason;
   // tripped: what is to be ended, and whether it is a TCP socket whose packet was dropped.
   SocketName socket;

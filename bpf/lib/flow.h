@@ -51,16 +51,26 @@ static __always_inline int when_stale(struct bpf_sock_addr* ctx, const struct ew
   return EW_ALLOW;
 }
 
-/* Whether this is the socket's first datagram to an unknown address; without memory to note it, each one is.
- */
-static __always_inline int is_first_quic(struct bpf_sock_addr* ctx) {
+/* Whether the socket sends to this unknown address for the first time; without memory to note it, each time is. Threads
+ * that share the socket may both find it is. */
+static __noinline int is_first_quic(struct bpf_sock_addr* ctx, const struct ew_destination* destination) {
   struct bpf_sock* socket = ctx->sk;
-  if (!socket) return 1;
-  __u32* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!socket || !destination) return 1;
+  struct ew_noted* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!reported) return 1;
-  int first = !(*reported & EW_NOTED_QUIC);
-  *reported |= EW_NOTED_QUIC;
-  return first;
+  for (__u64 i = 0; i < EW_NOTED_ADDRESSES; i++) {
+    const __u32* known = reported->address[i];
+    if (i >= reported->next) break;
+    if (known[0] == destination->address[0] && known[1] == destination->address[1] &&
+        known[2] == destination->address[2] && known[3] == destination->address[3])
+      return 0;
+  }
+  __u64 at = reported->next++ & (EW_NOTED_ADDRESSES - 1);
+  reported->address[at][0] = destination->address[0];
+  reported->address[at][1] = destination->address[1];
+  reported->address[at][2] = destination->address[2];
+  reported->address[at][3] = destination->address[3];
+  return 1;
 }
 
 /* UDP/443 to an address nobody has taught us: what it carries is encrypted, so it can only be refused or
@@ -72,7 +82,7 @@ static __always_inline int unknown_quic(struct bpf_sock_addr* ctx, const struct 
   if (settings->exempt_cgroup && bpf_get_current_cgroup_id() == settings->exempt_cgroup) return EW_ALLOW;
   if (settings->flags & EW_REFUSE_UNKNOWN_QUIC)
     return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_UNKNOWN_QUIC);
-  if (is_first_quic(ctx)) report(ctx, destination, EW_EVENT_PASSED, EW_REASON_UNKNOWN_QUIC);
+  if (is_first_quic(ctx, destination)) report(ctx, destination, EW_EVENT_PASSED, EW_REASON_UNKNOWN_QUIC);
   return EW_ALLOW;
 }
 

@@ -136,6 +136,32 @@ TEST_F(Refuse, UnknownQuicOnlyWhenConfiguredSo) {
   EXPECT_EQ(run_inside(sandbox.cgroup(), [] { return send_to("127.0.0.1", 53); }), 0);
 }
 
+TEST_F(Refuse, UnknownQuicOfOneSocketIsToldForEachAddress) {
+  open(sandbox.config());
+  guard->beat();
+  const auto send_round = [](int socket, int addresses) {
+    for (int i = 1; i <= addresses; ++i) {
+      sockaddr_storage address;
+      const socklen_t length = Endpoint::parse("127.0.44." + std::to_string(i), 443)->to_sockaddr(address);
+      if (::sendto(socket, "x", 1, 0, reinterpret_cast<sockaddr*>(&address), length) != 1) return errno;
+    }
+    return 0;
+  };
+  const auto send = [&](int addresses) {
+    return run_inside(sandbox.cgroup(), [&] {
+      const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      const int error = send_round(socket.get(), addresses);
+      return error != 0 ? error : send_round(socket.get(), addresses);
+    });
+  };
+  EXPECT_EQ(send(2), 0);
+  EXPECT_EQ(reasons(EventKind::passed), std::vector<std::string>(2, "unknown_quic"));
+  EXPECT_EQ(send(16), 0);
+  EXPECT_EQ(reasons(EventKind::passed), std::vector<std::string>(16, "unknown_quic"));
+  EXPECT_EQ(send(17), 0);
+  EXPECT_EQ(reasons(EventKind::passed), std::vector<std::string>(34, "unknown_quic")) << "told again rather than not at all";
+}
+
 TEST_F(Refuse, NotTheExemptCgroup) {
   Listener llm("127.0.0.77", false);
   const std::string inner = sandbox.cgroup() + "/inner";
