@@ -211,9 +211,29 @@ enum ew_reason {
   EW_REASON_XDP_SOCKET,
   EW_REASON_NOT_HOOKED, /* an LLM's address, though connect() was not redirected */
   EW_REASON_REWRITTEN,  /* redirected, but the packet goes elsewhere */
+  EW_REASON_UNRECORDED, /* it might have passed, but could not be recorded */
+  EW_REASON_LIFECYCLE,  /* these two only in `losses`: EXEC, FORK and EXIT; CONNECT and DNS_LEARNED */
+  EW_REASON_NOTICE,
 };
 
-/* Each record of ring `events` starts so; the kind says which of the structures below it is. */
+/* Value of `budgets`: how much of the present second a user has used of what may be told of him. */
+#define EW_REFUSALS_A_SECOND 100
+#define EW_PASSING_A_SECOND 200
+struct ew_budget {
+  __u64 since_ns; /* CLOCK_MONOTONIC */
+  __u32 refusals, passing;
+};
+EW_ASSERT(sizeof(struct ew_budget) == 16);
+
+/* Key of `losses`: events that were not told. */
+#define EW_UID_UNKNOWN 0xffffffffU /* nobody can tell whose, or there was no room for one more user */
+struct ew_loss {
+  __u32 uid;
+  __u32 reason;
+};
+EW_ASSERT(sizeof(struct ew_loss) == 8);
+
+/* Each record of the rings starts so; the kind says which of the structures below it is. */
 struct ew_event {
   __u32 kind;
   __u32 reason;

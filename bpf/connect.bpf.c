@@ -43,7 +43,8 @@ static __noinline int redirect(struct bpf_sock_addr* ctx, const struct ew_destin
     return 0;
   }
   clear_device(ctx, socket);
-  if (llm && bpf_ringbuf_output(&events, flow, sizeof(*flow), 0)) count(EW_EVENTS_DROPPED);
+  if (llm && bpf_ringbuf_output(&notices, flow, sizeof(*flow), 0))
+    count_loss(flow->flow.process.uid, EW_REASON_NOTICE);
   count(EW_REDIRECTED);
   return 1;
 }

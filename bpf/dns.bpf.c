@@ -9,6 +9,7 @@
 // splices what is no LLM's.
 #include "bpf/lib/common.h"
 #include "bpf/lib/destination.h"
+#include "bpf/lib/rings.h"
 
 EW_PROGRAM_LICENSE;
 
@@ -135,9 +136,9 @@ __noinline int ew_dns_match(void) {
 }
 
 static __always_inline void report(struct dns_scratch* s) {
-  struct ew_dns_event* record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+  struct ew_dns_event* record = bpf_ringbuf_reserve(&notices, sizeof(*record), 0);
   if (!record) {
-    count(EW_EVENTS_DROPPED);
+    count_loss(EW_UID_UNKNOWN, EW_REASON_NOTICE);
     return;
   }
   record->event.kind = EW_EVENT_DNS_LEARNED;

@@ -3,6 +3,7 @@
 // The tracepoints are system-wide; tasks of other cgroups leave at the first test.
 #include "bpf/lib/common.h"
 #include "bpf/lib/process.h"
+#include "bpf/lib/rings.h"
 
 #include <bpf/bpf_tracing.h>
 
@@ -15,9 +16,9 @@ static __always_inline int is_guarded(struct task_struct* task) {
 
 static __always_inline void report(struct task_struct* task, enum ew_event_kind kind, const char* filename,
                                    struct task_struct* creator) {
-  struct ew_process_event* record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+  struct ew_process_event* record = bpf_ringbuf_reserve(&lifecycle, sizeof(*record), 0);
   if (!record) {
-    count(EW_EVENTS_DROPPED);
+    count_loss(current_uid(), EW_REASON_LIFECYCLE);
     return;
   }
   record->event.kind = kind;

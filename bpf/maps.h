@@ -142,11 +142,46 @@ struct {
   __type(value, struct ew_noted);
 } noted __weak SEC(".maps");
 
-/* Programs write; agent reads. Full: the event is dropped and counted, the decision stands. */
+/* Programs write; agent reads: EXEC, FORK and EXIT. Full: the event is lost and counted, and the agent reads /proc. */
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 1 << 20);
-} events __weak SEC(".maps");
+} lifecycle __weak SEC(".maps");
+
+/* As `lifecycle`: what is let through, PASSED and TRIPPED. Full, or the user's share used up: it is refused instead. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 20);
+} passing __weak SEC(".maps");
+
+/* As `lifecycle`: what is refused. Full, or the user's share used up: it is refused all the same, and counted. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 20);
+} refusals __weak SEC(".maps");
+
+/* As `lifecycle`: CONNECT and DNS_LEARNED, which decide nothing. Full: lost and counted. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 18);
+} notices __weak SEC(".maps");
+
+/* Programs write and read, by uid. Full: the user who caused nothing for longest starts anew. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 8192);
+  __type(key, __u32);
+  __type(value, struct ew_budget);
+} budgets __weak SEC(".maps");
+
+/* Programs write; agent takes. Full: further users are counted together, and if even that is not possible, in
+ * `counters` alone. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4096);
+  __type(key, struct ew_loss);
+  __type(value, __u64);
+} losses __weak SEC(".maps");
 
 /* Programs write; agent sums over the CPUs. */
 struct {

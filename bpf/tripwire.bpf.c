@@ -13,6 +13,7 @@
 #include "bpf/lib/owner.h"
 #include "bpf/lib/packet.h"
 #include "bpf/lib/process.h"
+#include "bpf/lib/rings.h"
 
 EW_PROGRAM_LICENSE;
 
@@ -157,15 +158,22 @@ static __always_inline void fill_flow(struct __sk_buff* skb, struct bpf_sock* so
   read_sender(&flow->process);
 }
 
-// Tells the agent. A function of its own, verified once.
+// By whose share it is told.
+static __always_inline __u32 uid_of(struct bpf_sock* socket) {
+  if (ew_read(socket->protocol) != EW_IPPROTO_TCP || ew_read(socket->type) != EW_SOCK_STREAM) return current_uid();
+  struct ew_flow_event* redirected = bpf_sk_storage_get(&sockets, socket, 0, 0);
+  if (redirected) return redirected->flow.process.uid;
+  struct ew_watch* watch = bpf_sk_storage_get(&watches, socket, 0, 0);
+  return watch && watch->owner_tgid ? watch->owner_uid : EW_UID_UNKNOWN;
+}
+
+// Tells the agent; 0: it is lost. A function of its own, verified once.
 __noinline int ew_tripwire_report(struct __sk_buff* skb, __u32 reason, __u32 passed) {
   struct bpf_sock* socket = full_socket(skb);
   if (!socket) return 0;
-  struct ew_tripped_event* record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-  if (!record) {
-    count(EW_EVENTS_DROPPED);
-    return 0;
-  }
+  __u32 uid = uid_of(socket);
+  struct ew_tripped_event* record = ew_reserve(struct ew_tripped_event, uid, reason, passed);
+  if (!record) return 0;
   record->record.event.kind = EW_EVENT_TRIPPED;
   record->record.event.reason = reason;
   fill_flow(skb, socket, &record->record.flow);
@@ -218,12 +226,12 @@ static __always_inline int close_opening(struct __sk_buff* skb, struct bpf_sock*
     if (!tunnel && wanted == WANTED_AT_ITS_PORT) ew_tripwire_learn(skb);
     verdict = refuse(skb, watch, tunnel ? EW_REASON_TUNNEL : EW_REASON_TRIPWIRE);
   } else if (o->verdict == VERDICT_UNREADABLE) {
-    if (settings->flags & EW_PASS_UNREADABLE) {
-      ew_tripwire_report(skb, EW_REASON_UNREADABLE, 1);
-      watch->stage = EW_STAGE_CLEAR;
-    } else {
+    if (!(settings->flags & EW_PASS_UNREADABLE))
       verdict = refuse(skb, watch, EW_REASON_UNREADABLE);
-    }
+    else if (!ew_tripwire_report(skb, EW_REASON_UNREADABLE, 1))
+      verdict = refuse(skb, watch, EW_REASON_UNRECORDED);
+    else
+      watch->stage = EW_STAGE_CLEAR;
   } else if (o->verdict == VERDICT_NAME && !o->tunnel) {
     watch->stage = EW_STAGE_CLEAR;
   } else if (++watch->openings >= EW_OPENINGS_MAX) {
@@ -311,9 +319,9 @@ static __always_inline int check_address(struct __sk_buff* skb, struct bpf_sock*
   if (!is_told(&asked) && !is_told(&peer)) return EW_ALLOW;
   if (!(settings->flags & EW_PASS_WHEN_STALE) || !is_stale(settings))
     return refuse(skb, watch, EW_REASON_NOT_HOOKED);
+  if (!ew_tripwire_report(skb, EW_REASON_AGENT_STALE, 1)) return refuse(skb, watch, EW_REASON_UNRECORDED);
   watch->stage = EW_STAGE_EXEMPT;
   count(EW_PASSED);
-  ew_tripwire_report(skb, EW_REASON_AGENT_STALE, 1);
   return EW_ALLOW;
 }
 

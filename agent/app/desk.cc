@@ -82,6 +82,31 @@ GrantedFlow granted_to(uint64_t worker, const Endpoint& original, uint64_t netns
 
 int64_t second_now() { return boot_us() / 1'000'000; }
 
+uint64_t sum(const FlowRate::Overs& overs) {
+  uint64_t all = 0;
+  for (const auto& [key, over] : overs) all += over.count;
+  return all;
+}
+
+audit::Draft gap_of(const std::string& reason, const FlowRate::Overs& overs) {
+  audit::Draft gap(audit::Kind::gap);
+  gap.set(Field::gap_reason, reason);
+  gap.set(Field::gap_since, rfc3339(wall_us() - 1'000'000));
+  gap.set(Field::gap_decisions, int64_t{0});
+  gap.set(Field::gap_outcomes, int64_t{0});
+  gap.set(Field::gap_other, static_cast<int64_t>(sum(overs)));
+  std::vector<audit::Row> rows;
+  for (const auto& [key, over] : overs) {
+    audit::Row row{{{"kind", std::string("flow")}, {"n", static_cast<int64_t>(over.count)}}};
+    if (!over.process.empty()) row.members.emplace_back("process", over.process);
+    row.members.emplace_back("reason", key.reason);
+    if (key.uid) row.members.emplace_back("uid", int64_t{*key.uid});
+    rows.push_back(std::move(row));
+  }
+  gap.set(Field::gap_by, std::move(rows));
+  return gap;
+}
+
 }  // namespace
 
 void Desk::drain_kernel_events() {
@@ -234,17 +259,17 @@ void Desk::finish(std::list<Waiting> finished) {
   }
 }
 
+// What was not recorded one by one: by the log's rate, and by the kernel's, which is of refusals and of what decides nothing.
 void Desk::note_suppressed(int64_t second) {
-  const uint64_t over = flow_rate_.take_over(second);
-  if (over == 0) return;
-  metrics_.count("flow_records_suppressed_total", over);
-  audit::Draft gap(audit::Kind::gap);
-  gap.set(Field::gap_reason, std::string("flow_rate"));
-  gap.set(Field::gap_since, rfc3339(wall_us() - 1'000'000));
-  gap.set(Field::gap_decisions, int64_t{0});
-  gap.set(Field::gap_outcomes, int64_t{0});
-  gap.set(Field::gap_other, static_cast<int64_t>(over));
-  recorder_.note(std::move(gap));
+  FlowRate::Overs lost;
+  if (second != std::exchange(suppressed_until_, second))
+    for (const kernel::Loss& loss : guard_.take_losses()) FlowRate::add(lost, {loss.uid, loss.reason}, {loss.count, {}});
+  for (const auto& [reason, overs] : {std::pair{"flow_rate", flow_rate_.take_over(second)}, std::pair{"kernel_events", std::move(lost)}}) {
+    if (overs.empty()) continue;
+    audit::Draft gap = gap_of(reason, overs);
+    metrics_.count("flow_records_suppressed_total", sum(overs));
+    recorder_.note(std::move(gap));
+  }
 }
 
 void Desk::worker_gone(uint64_t worker) {
@@ -351,7 +376,9 @@ bool Desk::flow_record(uint64_t worker, const FlowRecord& message) {
   if (!flow) return false;
   auto draft = read_draft(message.draft, audit::Kind::flow);
   if (!draft) return refuse_draft(metrics_), true;
-  if (!flow_rate_.admit(flow->unknown ? flow->unknown->process.uid : flow->identity.uid, second_now())) return true;
+  const uint32_t uid = flow->unknown ? flow->unknown->process.uid : flow->identity.uid;
+  const std::string& comm = flow->unknown ? flow->unknown->process.comm : flow->identity.comm;
+  if (!flow_rate_.admit(uid, "spliced", comm, second_now())) return true;
   with_facts(flow, [this, flow, held = std::make_shared<audit::Draft>(std::move(*draft))] {
     held->stand_on(flow->facts);
     observations_.decided(*flow, *held);
@@ -363,7 +390,9 @@ bool Desk::flow_record(uint64_t worker, const FlowRecord& message) {
 void Desk::stats(const Stats& message) { metrics_.add(message.counters); }
 
 void Desk::record_connect(const kernel::Event& event, const char* capture) {
-  if (!flow_rate_.admit(event.flow.process.uid, second_now())) return;
+  // What the kernel let through is recorded, all of it: it keeps the rate by itself, and refuses what is over.
+  const kernel::ProcessFacts& facts = event.flow.process;
+  if (std::string_view(capture) != "observed" && !flow_rate_.admit(facts.uid, event.reason, facts.comm, second_now())) return;
   identify(0, event.flow, [this, original = event.flow.original, reason = event.reason, host = event.host, capture](attribution::Identity identity) {
     GrantedFlow flow;
     flow.original = original;

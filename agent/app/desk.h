@@ -56,8 +56,8 @@ class Desk final : public WorkerDesk {
   void wait_no_longer();
   void hand_over(Handover& handover) const;
   void take_over(const Handover& handover);
-  // A connection that the kernel refused or let through, or a socket that somebody made: recorded, up to a rate; the rest is
-  // counted.
+  // A connection that the kernel refused or let through, or a socket that somebody made: recorded, refusals up to a rate; the
+  // rest is counted.
   void record_connect(const kernel::Event& event, const char* capture);
   [[nodiscard]] size_t flows() const { return flows_.size(); }
   [[nodiscard]] size_t unknown_flows() const { return flows_.unknown(); }
@@ -94,6 +94,7 @@ class Desk final : public WorkerDesk {
   std::chrono::steady_clock::time_point search_after_{};
   Flows flows_;
   uint64_t decided_ = 0, spliced_ = 0;
+  int64_t suppressed_until_ = 0;
   FlowRate flow_rate_;
   std::list<Waiting> waiting_;
   std::chrono::milliseconds pod_patience_;

@@ -22,6 +22,8 @@ std::optional<Record> read_record(std::string_view bytes) {
   return record;
 }
 
+}  // namespace
+
 std::string to_reason(uint32_t reason) {
   switch (reason) {
     case EW_REASON_AGENT_STALE:
@@ -54,10 +56,18 @@ std::string to_reason(uint32_t reason) {
       return "not_hooked";
     case EW_REASON_REWRITTEN:
       return "rewritten";
+    case EW_REASON_UNRECORDED:
+      return "unrecorded";
+    case EW_REASON_LIFECYCLE:
+      return "process_events";
+    case EW_REASON_NOTICE:
+      return "notices";
     default:
       return "";
   }
 }
+
+namespace {
 
 std::optional<EventKind> to_kind(uint32_t kind) {
   switch (kind) {

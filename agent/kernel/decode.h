@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "agent/kernel/guard.h"
@@ -11,6 +12,7 @@
 
 namespace warden::kernel {
 
+std::string to_reason(uint32_t reason);  // ew_reason; empty: none of them
 ew_destination to_destination(const Endpoint& endpoint);
 Endpoint to_endpoint(const ew_destination& destination);
 ProcessFacts to_facts(const ew_process& process);

@@ -20,6 +20,7 @@
 #include "agent/kernel/pins.h"
 #include "agent/kernel/privilege.h"
 #include "agent/kernel/programs.h"
+#include "agent/kernel/rings.h"
 #include "bpf/guard.skel.h"
 
 namespace warden::kernel {
@@ -49,9 +50,8 @@ uint64_t boot_ns() { return static_cast<uint64_t>(boot_us()) * 1000; }
 class PinnedGuard final : public Guard {
  public:
   PinnedGuard(Programs programs, bool took_over) : programs_(std::move(programs)), took_over_(took_over) {}
-  ~PinnedGuard() override { ring_buffer__free(ring_); }
 
-  bool open_ring();
+  bool open_rings();
   Result<void, GuardError> configure(const GuardConfig& config, uint64_t cgroup);
   void forget_dead_listeners(const GuardConfig& config);
   Result<int, GuardError> attach(const Pins& pins, int cgroup_fd) {
@@ -70,7 +70,8 @@ class PinnedGuard final : public Guard {
   std::optional<Flow> find_flow(const Endpoint& peer, const Endpoint& local) override;
   void drain_events(const std::function<void(const Event&)>& deliver) override;
   [[nodiscard]] const std::vector<uint64_t>& served_before() const override { return served_before_; }
-  [[nodiscard]] int event_fd() const override { return ring_buffer__epoll_fd(ring_); }
+  [[nodiscard]] int event_fd() const override { return rings_.fd(); }
+  std::vector<Loss> take_losses() override;
   [[nodiscard]] Counters counters() const override;
   [[nodiscard]] bool took_over() const override { return took_over_; }
 
@@ -78,19 +79,18 @@ class PinnedGuard final : public Guard {
   void bump_generation();
   Result<void, GuardError> write_settings();
   Result<void, GuardError> write_strict_ports(const std::vector<uint16_t>& ports);
-  static int on_record(void* self, void* data, size_t size);
 
   Programs programs_;
   ew_config settings_{};
-  ring_buffer* ring_ = nullptr;
-  const std::function<void(const Event&)>* deliver_ = nullptr;
+  Rings rings_;
   std::vector<uint64_t> served_before_;
   bool took_over_;
 };
 
-bool PinnedGuard::open_ring() {
-  ring_ = ring_buffer__new(bpf_map__fd(programs_->maps.events), on_record, this, nullptr);
-  return ring_ != nullptr;
+// Births first: what the other rings tell is of processes that are known by then.
+bool PinnedGuard::open_rings() {
+  const auto& maps = programs_->maps;
+  return rings_.open({bpf_map__fd(maps.lifecycle), bpf_map__fd(maps.passing), bpf_map__fd(maps.refusals), bpf_map__fd(maps.notices)});
 }
 
 Result<void, GuardError> PinnedGuard::configure(const GuardConfig& config, uint64_t cgroup) {
@@ -262,16 +262,24 @@ std::optional<Flow> PinnedGuard::find_flow(const Endpoint& peer, const Endpoint&
   return found;
 }
 
-int PinnedGuard::on_record(void* self, void* data, size_t size) {
-  const auto event = to_event({static_cast<const char*>(data), size});
-  if (event) (*static_cast<PinnedGuard*>(self)->deliver_)(*event);
-  return 0;
+void PinnedGuard::drain_events(const std::function<void(const Event&)>& deliver) {
+  rings_.drain([&](std::string_view record) {
+    if (const auto event = to_event(record)) deliver(*event);
+  });
 }
 
-void PinnedGuard::drain_events(const std::function<void(const Event&)>& deliver) {
-  deliver_ = &deliver;
-  ring_buffer__consume(ring_);
-  deliver_ = nullptr;
+std::vector<Loss> PinnedGuard::take_losses() {
+  std::vector<Loss> taken;
+  const int map = bpf_map__fd(programs_->maps.losses);
+  for (const ew_loss& key : keys_of<ew_loss>(map)) {
+    uint64_t count = 0;
+    // In one step since Linux 5.14; before, what is lost in between is in the counters alone.
+    const bool found = bpf_map_lookup_and_delete_elem(map, &key, &count) == 0 ||
+                       (bpf_map_lookup_elem(map, &key, &count) == 0 && bpf_map_delete_elem(map, &key) == 0);
+    if (!found || count == 0) continue;
+    taken.push_back({key.uid == EW_UID_UNKNOWN ? std::nullopt : std::optional(key.uid), to_reason(key.reason), count});
+  }
+  return taken;
 }
 
 Counters PinnedGuard::counters() const {
@@ -321,7 +329,7 @@ Result<std::unique_ptr<Guard>, GuardError> Guard::open(const GuardConfig& config
   if (!programs) return std::unexpected(programs.error());
   const bool maps_kept = can_take_over(pins, *id);
   auto guard = std::make_unique<PinnedGuard>(std::move(*programs), maps_kept);
-  if (!guard->open_ring()) return map_failed("cannot map the event ring");
+  if (!guard->open_rings()) return map_failed("cannot map the event rings");
   // Configured before anything runs, so no program ever sees an empty configuration.
   guard->forget_dead_listeners(config);
   if (auto configured = guard->configure(config, *id); !configured)

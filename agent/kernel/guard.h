@@ -79,6 +79,7 @@ struct Event {
   uint64_t creator_start_boottime_ns = 0;
   std::string host;        // dns_learned; tripped: the name that was read, if any
   // refused, quic_refused, passed: "agent_stale", "no_listener", "quic", "unknown_quic", "map_full", "not_stream"
+  // each of these that is refused or dropped: "unrecorded", when it might have passed, but there was no room to record it
   // refused, passed without destination: "raw_socket", "sctp_socket", "packet_socket", "xdp_socket"
   // tripped: "tripwire", "tunnel", "unreadable_hello", "not_hooked", "rewritten", "map_full"
   std::string reason;
@@ -91,6 +92,14 @@ struct Event {
 // and configured so). What is in none of redirected, refused and passed was no LLM's and went its way.
 struct Counters {
   uint64_t connects_seen = 0, redirected = 0, refused = 0, passed = 0, events_dropped = 0, dns_answers = 0, dns_learned = 0;
+};
+
+// Events that were not delivered, since their ring was full or their user's share of it used up. What they told of was
+// refused, or decided nothing: what may pass only if it is recorded does not pass unrecorded.
+struct Loss {
+  std::optional<uint32_t> uid;  // not known of whom
+  std::string reason;  // as of events; "process_events", "notices" of those that decide nothing
+  uint64_t count = 0;
 };
 
 class Guard {
@@ -125,6 +134,7 @@ class Guard {
   // Delivers pending kernel events; poll event_fd() for more.
   virtual void drain_events(const std::function<void(const Event&)>& deliver) = 0;
   [[nodiscard]] virtual int event_fd() const = 0;
+  virtual std::vector<Loss> take_losses() = 0;  // since the last call
   [[nodiscard]] virtual Counters counters() const = 0;
   [[nodiscard]] virtual bool took_over() const = 0;  // pins of an earlier agent were found
 

@@ -5,6 +5,7 @@
 
 #include "bpf/lib/common.h"
 #include "bpf/lib/process.h"
+#include "bpf/lib/rings.h"
 
 #define EW_QUIC_PORT 443
 
@@ -22,17 +23,16 @@ static __always_inline void fill_flow(struct bpf_sock_addr* ctx, const struct ew
 }
 
 /* A subprogram of its own: inlined at each refusal, it would make the connect hooks several times as long. */
-static __noinline void report(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
-                              enum ew_event_kind kind, enum ew_reason reason) {
-  struct ew_flow_event* record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-  if (!record) {
-    count(EW_EVENTS_DROPPED);
-    return;
-  }
+static __noinline int report(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
+                             enum ew_event_kind kind, enum ew_reason reason) {
+  int passes = kind == EW_EVENT_PASSED;
+  struct ew_flow_event* record = ew_reserve(struct ew_flow_event, current_uid(), reason, passes);
+  if (!record) return 0;
   fill_flow(ctx, destination, bpf_get_netns_cookie(ctx), record);
   record->event.kind = kind;
   record->event.reason = reason;
   bpf_ringbuf_submit(record, 0);
+  return 1;
 }
 
 static __always_inline int refuse(struct bpf_sock_addr* ctx, const struct ew_destination* destination,
@@ -46,25 +46,28 @@ static __always_inline int when_stale(struct bpf_sock_addr* ctx, const struct ew
                                       const struct ew_config* settings) {
   if (!(settings->flags & EW_PASS_WHEN_STALE))
     return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_AGENT_STALE);
+  if (!report(ctx, destination, EW_EVENT_PASSED, EW_REASON_AGENT_STALE))
+    return refuse(ctx, destination, EW_EVENT_REFUSED, EW_REASON_UNRECORDED);
   count(EW_PASSED);
-  report(ctx, destination, EW_EVENT_PASSED, EW_REASON_AGENT_STALE);
   return EW_ALLOW;
 }
 
-/* Whether the socket sends to this unknown address for the first time; without memory to note it, each time is. Threads
- * that share the socket may both find it is. */
-static __noinline int is_first_quic(struct bpf_sock_addr* ctx, const struct ew_destination* destination) {
-  struct bpf_sock* socket = ctx->sk;
-  if (!socket || !destination) return 1;
-  struct ew_noted* reported = bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!reported) return 1;
+/* Whether it is recorded already that the socket sends to this unknown address. */
+static __noinline int is_noted(const struct ew_noted* reported, const struct ew_destination* destination) {
+  if (!reported || !destination) return 0;
   for (__u64 i = 0; i < EW_NOTED_ADDRESSES; i++) {
     const __u32* known = reported->address[i];
     if (i >= reported->next) break;
     if (known[0] == destination->address[0] && known[1] == destination->address[1] &&
         known[2] == destination->address[2] && known[3] == destination->address[3])
-      return 0;
+      return 1;
   }
+  return 0;
+}
+
+/* A subprogram of its own: clang otherwise shares its last store with one to the context, which verifiers refuse. */
+static __noinline int note_address(struct ew_noted* reported, const struct ew_destination* destination) {
+  if (!reported || !destination) return 0;
   __u64 at = reported->next++ & (EW_NOTED_ADDRESSES - 1);
   reported->address[at][0] = destination->address[0];
   reported->address[at][1] = destination->address[1];
@@ -82,7 +85,12 @@ static __always_inline int unknown_quic(struct bpf_sock_addr* ctx, const struct 
   if (settings->exempt_cgroup && bpf_get_current_cgroup_id() == settings->exempt_cgroup) return EW_ALLOW;
   if (settings->flags & EW_REFUSE_UNKNOWN_QUIC)
     return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_UNKNOWN_QUIC);
-  if (is_first_quic(ctx, destination)) report(ctx, destination, EW_EVENT_PASSED, EW_REASON_UNKNOWN_QUIC);
+  struct bpf_sock* socket = ctx->sk;
+  struct ew_noted* reported = socket ? bpf_sk_storage_get(&noted, socket, 0, BPF_SK_STORAGE_GET_F_CREATE) : 0;
+  if (is_noted(reported, destination)) return EW_ALLOW;
+  if (!report(ctx, destination, EW_EVENT_PASSED, EW_REASON_UNKNOWN_QUIC))
+    return refuse(ctx, destination, EW_EVENT_QUIC_REFUSED, EW_REASON_UNRECORDED);
+  note_address(reported, destination);
   return EW_ALLOW;
 }
 

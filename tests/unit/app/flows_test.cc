@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "agent/app/flow_rate.h"
 #include "agent/app/passing_bound.h"
 
 namespace warden::app {
@@ -25,25 +24,6 @@ TEST(OpenExchanges, TheOldestGiveWay) {
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(open.begin(std::to_string(i)));
   EXPECT_FALSE(open.end("0"));
   EXPECT_TRUE(open.end("999"));
-}
-
-TEST(FlowRate, OneUserCannotUseUpAnothers) {
-  FlowRate rate;
-  for (unsigned i = 0; i < FlowRate::kPerUserMax; ++i) EXPECT_TRUE(rate.admit(1000, 7));
-  EXPECT_FALSE(rate.admit(1000, 7));
-  EXPECT_TRUE(rate.admit(1001, 7));
-  EXPECT_EQ(rate.take_over(7), 0u) << "the second is not over";
-  EXPECT_TRUE(rate.admit(1000, 8));
-  EXPECT_EQ(rate.take_over(8), 1u);
-  EXPECT_EQ(rate.take_over(9), 0u);
-}
-
-TEST(FlowRate, ManyUsersMeetTheHostsBound) {
-  FlowRate rate;
-  unsigned admitted = 0;
-  for (uint32_t uid = 0; uid < 100'000; ++uid) admitted += rate.admit(uid, 1) ? 1 : 0;
-  EXPECT_EQ(admitted, FlowRate::kPerHostMax);
-  EXPECT_EQ(rate.take_over(2), 100'000 - FlowRate::kPerHostMax);
 }
 
 TEST(Flows, CountsThoseToUnknownAddresses) {
