@@ -12,7 +12,8 @@
 #define ew_in_order() asm volatile("" ::: "memory")
 
 static __always_inline struct ew_asked* own_slot(void) {
-  __u32 slot = (__u32)bpf_get_current_pid_tgid() & (EW_ASKED_SLOTS - 1);
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  __u32 slot = BPF_CORE_READ(task, pid) & (EW_ASKED_SLOTS - 1);
   return bpf_map_lookup_elem(&asked, &slot);
 }
 
@@ -43,12 +44,12 @@ static __always_inline void note_owner(struct __sk_buff* skb, struct bpf_sock* s
   struct ew_asked* slot = own_slot();
   if (slot && slot->cookie == bpf_get_socket_cookie(skb)) watch->asked = slot->destination;
   if (!is_made_by_current(socket, watch)) return;
-  struct task_struct* leader = BPF_CORE_READ((struct task_struct*)bpf_get_current_task(), group_leader);
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  struct task_struct* leader = BPF_CORE_READ(task, group_leader);
   watch->owner_tgid = pid_seen_by_agent(leader);
   watch->owner_start_boottime_ns = BPF_CORE_READ(leader, start_boottime);
-  __u64 gid_uid = bpf_get_current_uid_gid();
-  watch->owner_uid = (__u32)gid_uid;
-  watch->owner_gid = gid_uid >> 32;
+  watch->owner_uid = BPF_CORE_READ(task, real_cred, uid.val);
+  watch->owner_gid = BPF_CORE_READ(task, real_cred, gid.val);
 }
 
 #endif

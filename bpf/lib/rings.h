@@ -9,11 +9,14 @@
 #define EGRESSWARDEN_BPF_LIB_RINGS_H
 
 #include "bpf/lib/common.h"
+#include "bpf/lib/process.h"
 
 #define EW_BUDGET_NS 1000000000ULL
 
+/* Packet programs of older kernels are not offered bpf_get_current_uid_gid(). */
 static __always_inline __u32 current_uid(void) {
-  return (__u32)bpf_get_current_uid_gid();
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  return BPF_CORE_READ(task, real_cred, uid.val);
 }
 
 static __always_inline void count_loss(__u32 uid, __u32 reason) {
