@@ -40,6 +40,15 @@ struct {
   __type(value, __u32);
 } listeners __weak SEC(".maps");
 
+/* Agent writes and reads: listener port to namespace cookie, since find_flow() goes by the port. Full: as `listeners`. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 8192);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u32);
+  __type(value, __u64);
+} ports __weak SEC(".maps");
+
 /* Agent writes: the catalogue's and the operator's addresses; it forgets the former when they are no longer heard
  * of. Address hooks and the tripwire read. Never evicted, whatever names anybody resolves. Full: add_destination
  * fails, and the tripwire finds such connections by name. */

@@ -20,6 +20,7 @@ constexpr int kPortTries = 16;
 constexpr auto kTryAgain = std::chrono::seconds(1);
 constexpr auto kKeepEmpty = std::chrono::seconds(10);  // a namespace may outlive its processes and get new ones
 constexpr size_t kRemembered = 4096;
+constexpr size_t kUsersWaiting = 64;  // whose namespaces wait for their turn; others' are seen again when they do something
 
 // The inode of the network namespace a process lives in; 0 when it is gone or not to be looked at.
 ino_t netns_of(pid_t pid) {
@@ -50,7 +51,9 @@ void Namespaces::seen(const kernel::ProcessFacts& process) {
   }
   if (const auto wait = not_before_.find(cookie); wait != not_before_.end() && now < wait->second) return;
   if (budget_ == 0) {
-    if (pending_.size() < kMax) pending_[cookie] = process;
+    if (pending_.size() >= kUsersWaiting && !pending_.contains(process.uid)) return;
+    auto& own = pending_[process.uid];
+    if (own.size() < NamespaceShare::kPerUserMax) own[cookie] = process;
     return;
   }
   --budget_;
@@ -64,7 +67,12 @@ void Namespaces::seen(const kernel::ProcessFacts& process) {
 
 void Namespaces::catch_up() {
   budget_ = kPerBeat;
-  while (budget_ > 0 && !pending_.empty()) seen(pending_.extract(pending_.begin()).mapped());
+  for (auto at = pending_.begin(); budget_ > 0 && !pending_.empty();) {
+    if (at == pending_.end()) at = pending_.begin();
+    const kernel::ProcessFacts process = at->second.extract(at->second.begin()).mapped();
+    at = at->second.empty() ? pending_.erase(at) : std::next(at);
+    seen(process);
+  }
 }
 
 void Namespaces::scan(const std::string& cgroup2_root, const std::string& guarded) {
@@ -101,12 +109,13 @@ void Namespaces::reopen(std::unordered_set<uint64_t> before) {
 
 void Namespaces::open(kernel::Netns netns) {
   const uint64_t cookie = netns.cookie();
-  if (served_.size() >= kMax) {
+  const uint32_t owner = netns.owner();
+  if (!share_.has_room(owner)) {
     (void)guard_.set_listener(cookie, 0);  // of an earlier agent
     metrics_.count("namespaces_refused_total|full");
-    return log::error("network namespace {} is not served: {} are already", cookie, kMax);
+    return log::error("network namespace {} is not served, its LLM connections are refused: user {} has as many as one may have", cookie, owner);
   }
-  Served served{std::move(netns), 0, {}, Clock::now(), ++last_number_, {}};
+  Served served{std::move(netns), 0, {}, Clock::now(), ++last_number_, {}, owner};
   (void)served.netns.run([&] { served.diag = kernel::open_diag(); });
   for (int i = 0; i < kPortTries; ++i) {
     std::unordered_map<uint64_t, intercept::ListenerPair> by_worker;
@@ -121,6 +130,7 @@ void Namespaces::open(kernel::Netns netns) {
     }
     log::debug("serving network namespace {} at port {}", cookie, served.port);
     not_before_.erase(cookie);
+    share_.take(owner);
     served_.emplace(cookie, std::move(served));
     return;
   }
@@ -175,6 +185,7 @@ void Namespaces::sweep() {
     log::debug("network namespace {} has no processes left", at->first);
     (void)guard_.set_listener(at->first, 0);
     workers_.broadcast(ListenerGone{served.number});
+    share_.give_back(served.owner);
     at = served_.erase(at);
   }
 }
@@ -190,6 +201,7 @@ void Namespaces::hand_over(Handover& handover) {
     handover.namespaces.push_back({cookie, served.netns.release(), v4, v6});
   }
   served_.clear();
+  share_ = {};
 }
 
 void Namespaces::take_over(const Handover& handover) {

@@ -10,12 +10,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "agent/app/handover.h"
 #include "agent/app/metrics.h"
+#include "agent/app/namespace_share.h"
 #include "agent/app/port_hold.h"
 #include "agent/app/workers.h"
 #include "agent/base/fd.h"
@@ -28,7 +30,6 @@ namespace warden::app {
 class Namespaces {
  public:
   static constexpr size_t kPerBeat = 40;  // opened between two heartbeats: some tens of milliseconds
-  static constexpr size_t kMax = 4096;  // more are refused by the kernel, logged and counted
 
   Namespaces(kernel::Guard& guard, Workers& workers, Metrics& metrics);
 
@@ -68,6 +69,7 @@ class Namespaces {
     Clock::time_point used{};  // when a process of it was last seen
     uint64_t number = 0;       // of this serving: listeners go by it, since a namespace may be given up and served again
     Fd diag;                   // kernel::open_diag() within
+    uint32_t owner = 0;        // whose share it is of
   };
   void open(kernel::Netns netns);
   void reopen(std::unordered_set<uint64_t> before);
@@ -78,7 +80,9 @@ class Namespaces {
   Metrics& metrics_;
   const uint64_t own_cookie_;
   size_t budget_ = kPerBeat;
-  std::unordered_map<uint64_t, kernel::ProcessFacts> pending_;  // by cookie
+  // By uid and cookie: each user in turn, so that one who makes many does not keep others waiting.
+  std::map<uint32_t, std::unordered_map<uint64_t, kernel::ProcessFacts>> pending_;
+  NamespaceShare share_;
   uint64_t last_number_ = 0;  // 0 is the host's own
   std::unordered_map<uint64_t, Served> served_;                // by cookie
   std::unordered_map<uint64_t, Clock::time_point> not_before_;  // namespaces that could not be served: when to try again

@@ -79,6 +79,7 @@ class PinnedGuard final : public Guard {
   void bump_generation();
   Result<void, GuardError> write_settings();
   Result<void, GuardError> write_strict_ports(const std::vector<uint16_t>& ports);
+  bool claim_port(uint32_t port, uint64_t netns_cookie);
 
   Programs programs_;
   ew_config settings_{};
@@ -146,6 +147,8 @@ void PinnedGuard::forget_dead_listeners(const GuardConfig& config) {
   const bool alive = beat != 0 && age_ns <= std::chrono::nanoseconds(config.stale_after).count();
   if (alive && !config.forget_listeners) return;
   for (const uint64_t key : served_before_) bpf_map_delete_elem(map, &key);
+  const int ports = bpf_map__fd(programs_->maps.ports);
+  for (const uint32_t key : keys_of<uint32_t>(ports)) bpf_map_delete_elem(ports, &key);
 }
 
 void PinnedGuard::beat() {
@@ -154,22 +157,34 @@ void PinnedGuard::beat() {
 }
 
 Result<void, GuardError> PinnedGuard::set_listener(uint64_t netns_cookie, uint16_t port) {
-  const int map = bpf_map__fd(programs_->maps.listeners);
-  if (port == 0) {
-    bpf_map_delete_elem(map, &netns_cookie);
-    return {};
-  }
-  // find_flow() tells namespaces apart by the listener's port: all have the same loopback addresses.
-  for (const uint64_t other : keys_of<uint64_t>(map)) {
-    uint32_t taken = 0;
-    if (other != netns_cookie && bpf_map_lookup_elem(map, &other, &taken) == 0 && taken == port)
-      return fail(GuardError::busy,
-                  "port " + std::to_string(port) + " already serves another network namespace");
-  }
+  const int map = bpf_map__fd(programs_->maps.listeners), ports = bpf_map__fd(programs_->maps.ports);
+  uint32_t before = 0;
+  bpf_map_lookup_elem(map, &netns_cookie, &before);
   const uint32_t value = port;
-  if (bpf_map_update_elem(map, &netns_cookie, &value, BPF_ANY) != 0)
-    return map_failed("cannot add a listener");
+  if (port != 0 && !claim_port(value, netns_cookie))
+    return fail(GuardError::busy, "port " + std::to_string(port) + " already serves another network namespace");
+  const bool done = port == 0 ? (bpf_map_delete_elem(map, &netns_cookie) == 0 || errno == ENOENT)
+                              : bpf_map_update_elem(map, &netns_cookie, &value, BPF_ANY) == 0;
+  const int error = errno;
+  // Let go of: the port served until now, or when it stays so, the one just claimed in vain.
+  const uint32_t unused = done ? before : value;
+  if (unused != 0 && (!done || before != value)) bpf_map_delete_elem(ports, &unused);
+  errno = error;
+  if (!done) return map_failed("cannot add a listener");
   return {};
+}
+
+// find_flow() tells namespaces apart by the listener's port: all have the same loopback addresses.
+bool PinnedGuard::claim_port(uint32_t port, uint64_t netns_cookie) {
+  const int ports = bpf_map__fd(programs_->maps.ports);
+  if (bpf_map_update_elem(ports, &port, &netns_cookie, BPF_NOEXIST) == 0) return true;
+  uint64_t other = 0;
+  uint32_t served = 0;
+  if (bpf_map_lookup_elem(ports, &port, &other) != 0) return false;
+  if (other == netns_cookie) return true;
+  // An agent that ended between claiming and serving left a claim of nobody's.
+  const bool in_use = bpf_map_lookup_elem(bpf_map__fd(programs_->maps.listeners), &other, &served) == 0 && served == port;
+  return !in_use && bpf_map_update_elem(ports, &port, &netns_cookie, BPF_ANY) == 0;
 }
 
 Result<void, GuardError> PinnedGuard::add_destination(const Endpoint& endpoint, std::string_view host,

@@ -2,7 +2,9 @@
 #include "agent/kernel/netns.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -39,6 +41,21 @@ Result<Netns, NetnsError> Netns::of(Fd fd) {
   if (auto done = netns.run([&] { cookie = own_netns_cookie(); }); !done) return std::unexpected(done.error());
   netns.cookie_ = cookie;
   return netns;
+}
+
+uint32_t Netns::owner() const {
+  constexpr int kLevelsMax = 33;  // the kernel allows 32
+  struct stat own {}, at {};
+  uint32_t owner = 0;
+  if (::stat("/proc/self/ns/user", &own) != 0) return owner;
+  Fd users(::ioctl(fd_.get(), NS_GET_USERNS));
+  for (int level = 0; level < kLevelsMax && users && ::fstat(users.get(), &at) == 0 && at.st_ino != own.st_ino; ++level) {
+    uid_t uid = 0;
+    if (::ioctl(users.get(), NS_GET_OWNER_UID, &uid) != 0) break;
+    owner = uid;
+    users.reset(::ioctl(users.get(), NS_GET_PARENT));
+  }
+  return owner;
 }
 
 Result<void, NetnsError> Netns::run(const std::function<void()>& make) const {

@@ -31,6 +31,10 @@ class Netns {
   // The descriptor, for another process of ours; this object is of no use afterwards.
   [[nodiscard]] int release() { return fd_.release(); }
 
+  // Whose it is: the user, as our own user namespace numbers them, who made the outermost of the user namespaces between ours
+  // and the one that the network namespace belongs to, which are all that user's doing; 0 where there is none between.
+  [[nodiscard]] uint32_t owner() const;
+
   // Runs `make` in a thread that has entered the namespace, and waits for it. What it creates stays there; the caller's
   // thread never leaves its own. Needs CAP_SYS_ADMIN.
   Result<void, NetnsError> run(const std::function<void()>& make) const;

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 
 #include <cerrno>
@@ -162,6 +163,32 @@ TEST_F(Redirect, StaysInsideTheNetworkNamespace) {
   EXPECT_EQ(flow->process.tgid, pid);
   EXPECT_EQ(flow->process.netns_cookie, facts[0]);
   EXPECT_FALSE(listener.accept(50).socket);
+}
+
+TEST_F(Redirect, ANamespaceBelongsToWhoMadeItHoweverDeepWithin) {
+  const auto owner_of = [](uint32_t uid, int depth) {
+    Child child("", [&](int out) {
+      if (uid != 0 && (::setresgid(uid, uid, uid) != 0 || ::setresuid(uid, uid, uid) != 0)) return 1;
+      ::prctl(PR_SET_DUMPABLE, 1);  // its /proc files are its own again
+      for (int i = 0; i < depth; ++i) {
+        const std::string map = "0 " + std::to_string(i == 0 ? uid : 0) + " 1";
+        if (::unshare(CLONE_NEWUSER) != 0) return 2;
+        // Who has no number within may make no further one.
+        for (const auto& [file, text] : {std::pair{"setgroups", std::string("deny")}, std::pair{"uid_map", map}, std::pair{"gid_map", map}}) {
+          const Fd fd(::open(("/proc/self/" + std::string(file)).c_str(), O_WRONLY | O_CLOEXEC));
+          if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return 4;
+        }
+      }
+      if (::unshare(CLONE_NEWNET) != 0 || ::write(out, "n", 1) != 1) return 3;
+      return ::pause();
+    });
+    if (child.read(1) != "n") return ~0u - static_cast<uint32_t>(child.wait());
+    const auto netns = Netns::of(child.pid());
+    return netns ? netns->owner() : ~0u;
+  };
+  EXPECT_EQ(owner_of(0, 0), 0u);
+  EXPECT_EQ(owner_of(65534, 1), 65534u);
+  EXPECT_EQ(owner_of(65534, 3), 65534u);
 }
 
 TEST_F(Redirect, NamespacesAreNamedAlikeByOldAndNewKernels) {

@@ -242,6 +242,15 @@ TEST_F(Refuse, OnePortForTwoNamespaces) {
   const auto second = guard->set_listener(own_netns_cookie() + 1, listener.port());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, GuardError::busy);
+  Listener other;
+  ASSERT_TRUE(guard->set_listener(own_netns_cookie(), other.port()));
+  EXPECT_TRUE(guard->set_listener(own_netns_cookie() + 1, listener.port())) << "free since it serves nobody";
+  EXPECT_FALSE(guard->set_listener(own_netns_cookie(), listener.port()));
+  guard->beat();
+  EXPECT_EQ(connect_inside(kLlm4, 443), 0);
+  EXPECT_TRUE(other.accept().socket) << "what was asked for in vain changed nothing";
+  ASSERT_TRUE(guard->set_listener(own_netns_cookie() + 1, 0));
+  EXPECT_TRUE(guard->set_listener(own_netns_cookie(), listener.port()));
 }
 
 }  // namespace
