@@ -12,7 +12,7 @@ namespace warden::app {
 
 class NamespaceShare {
  public:
-  static constexpr size_t kMax = 4096, kPerUserMax = 256, kUsersMax = 3072;  // all, one user's, all but root's
+  static constexpr size_t kMax = 4096, kPerUserMax = 512, kUsersMax = 3072;  // all, one user's, all but root's
 
   // `owner`: kernel::Netns::owner().
   [[nodiscard]] bool has_room(uint32_t owner) const {
