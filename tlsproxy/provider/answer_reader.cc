@@ -11,13 +11,29 @@ constexpr size_t kModelBytesMax = 256;
 constexpr size_t kFinishBytesMax = 64;
 constexpr size_t kFinishMax = 32;
 
+constexpr size_t kLineBytesMax = 1 << 20;
+
+class SilentAnswer final : public AnswerReader {
+  void body(std::string_view) override {}
+  Usage finish() override { return {}; }
+};
+
 }  // namespace
 
-JsonAnswerReader::JsonAnswerReader(std::string_view content_type)
-    : events_(http::media_type_is(content_type, "text/event-stream")) {}
+JsonAnswerReader::Form JsonAnswerReader::form_of(std::string_view content_type) {
+  if (http::media_type_is(content_type, "text/event-stream")) return Form::events;
+  for (const std::string_view lines :
+       {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json"})
+    if (http::media_type_is(content_type, lines)) return Form::lines;
+  return Form::document;
+}
+
+JsonAnswerReader::JsonAnswerReader(std::string_view content_type) : form_(form_of(content_type)) {}
 
 void JsonAnswerReader::body(std::string_view decoded) {
-  if (events_) return sse_.feed(decoded, [this](std::string_view, std::string_view data) { event(data); });
+  if (form_ == Form::events)
+    return sse_.feed(decoded, [this](std::string_view name, std::string_view data) { event(name, data); });
+  if (form_ == Form::lines) return lines(decoded);
   if (too_large_) return;
   if (document_.size() + decoded.size() > kDocumentBytesMax) {
     too_large_ = true;
@@ -27,16 +43,39 @@ void JsonAnswerReader::body(std::string_view decoded) {
   document_.append(decoded);
 }
 
-void JsonAnswerReader::event(std::string_view data) {
+void JsonAnswerReader::lines(std::string_view bytes) {
+  for (size_t end = bytes.find('\n'); end != bytes.npos; end = bytes.find('\n')) {
+    const std::string_view tail = bytes.substr(0, end);
+    bytes.remove_prefix(end + 1);
+    if (document_.empty()) {
+      if (!too_large_ && !tail.empty()) event({}, tail);
+    } else if (!too_large_ && document_.size() + tail.size() <= kLineBytesMax) {
+      event({}, document_.append(tail));
+    }
+    document_.clear();
+    too_large_ = false;
+  }
+  if (document_.size() + bytes.size() > kLineBytesMax) {
+    too_large_ = true;
+    std::string().swap(document_);
+  }
+  if (!too_large_) document_.append(bytes);
+}
+
+void JsonAnswerReader::event(std::string_view name, std::string_view data) {
+  event_name_ = name;
   if (data.starts_with('{')) {
     if (!json_.load(data)) on_event(json_);
   } else {
     on_word(data);
   }
+  event_name_ = {};
 }
 
 Usage JsonAnswerReader::finish() {
-  if (!events_ && !document_.empty() && !json_.load(document_)) {
+  if (form_ == Form::lines && !document_.empty()) event({}, document_);
+  if (form_ == Form::document && !document_.empty() && !json_.load_any(document_) &&
+      (json_.is(0, NodeKind::object) || json_.is(0, NodeKind::array))) {
     usage_.terminal = true;
     on_document(json_);
   }
@@ -62,5 +101,7 @@ void JsonAnswerReader::take_count(const Body& json, size_t object, std::string_v
                                   std::optional<int64_t>& count) {
   if (const auto value = json.integer(json.member(object, name)); value && *value >= 0) count = value;
 }
+
+std::unique_ptr<AnswerReader> silent_answer() { return std::make_unique<SilentAnswer>(); }
 
 }  // namespace warden::provider

@@ -44,7 +44,7 @@ class AnthropicAnswer final : public JsonAnswerReader {
 
 }  // namespace
 
-std::unique_ptr<AnswerReader> anthropic_answer(std::string_view content_type) {
+std::unique_ptr<AnswerReader> anthropic_answer(const RequestLine&, std::string_view content_type) {
   return std::make_unique<AnthropicAnswer>(content_type);
 }
 

@@ -21,9 +21,14 @@ bool same_name(const Node& node, std::string_view name) {
 
 }  // namespace
 
-std::optional<Unreadable> Body::load(std::string_view json) {
+std::optional<Unreadable> Body::load_any(std::string_view json) {
+  root_ = 0;
   tape_.reserve(256);
-  if (const auto fault = walk_json(json, tape_)) return fault;
+  return walk_json(json, tape_);
+}
+
+std::optional<Unreadable> Body::load(std::string_view json) {
+  if (const auto fault = load_any(json)) return fault;
   if (!is(0, NodeKind::object)) return Unreadable::unknown_shape;
   return std::nullopt;
 }
@@ -99,8 +104,16 @@ void Body::mark_text_runs(size_t content) {
   }
 }
 
-void Body::emit(std::vector<Part>& parts) const {
-  parts.reserve(parts.size() + tape_.size() * 2);
+void Body::mark_sealed(Names names) {
+  for (size_t at = root_; at < tape_[root_].end; ++at)
+    if (std::ranges::any_of(names, [&](std::string_view sealed) { return named(at, sealed); })) mark_opaque(at);
+}
+
+bool Body::emit(std::vector<Part>& parts) const {
+  if (parts.size() + tape_.size() * 2 > kPartsMax) return false;
+  // Doubling, not the exact size: many bodies may follow one another.
+  if (parts.capacity() < parts.size() + tape_.size() * 2)
+    parts.reserve(std::max(parts.capacity() * 2, parts.size() + tape_.size() * 2));
   for (const Node& node : tape_) {
     if (node.has_name)
       parts.push_back({node.label, PartForm::json_name, node.role, node.label, node.editable, false});
@@ -110,22 +123,23 @@ void Body::emit(std::vector<Part>& parts) const {
     else if (node.kind == NodeKind::number)
       parts.push_back({node.raw, PartForm::json_scalar, node.role, node.label, node.editable, false});
   }
+  return true;
 }
 
 std::optional<Unreadable> read_common(const Body& body, Body::Names max_tokens_names, Prompt& prompt) {
-  if (body.doubled(0, {"model", "stream", "messages", "input", "system", "tools", "prompt", "instructions",
+  if (body.doubled(body.root(), {"model", "stream", "messages", "input", "system", "tools", "prompt", "instructions",
                        "functions", "user", "metadata", "safety_identifier"}) ||
-      body.doubled(0, max_tokens_names))
+      body.doubled(body.root(), max_tokens_names))
     return Unreadable::duplicate_member;
-  const size_t model = body.member(0, "model");
-  const size_t stream = body.member(0, "stream");
+  const size_t model = body.top("model");
+  const size_t stream = body.top("stream");
   if (!body.absent(model) && !body.is(model, NodeKind::string)) return Unreadable::unknown_shape;
   if (!body.absent(stream) && !body.is(stream, NodeKind::boolean)) return Unreadable::unknown_shape;
   prompt.model = body.text(model);
   prompt.stream = body.is_true(stream);
   // More than one may be given; a limit must hold for the largest.
   for (const std::string_view name : max_tokens_names)
-    if (const auto value = body.integer(body.member(0, name)))
+    if (const auto value = body.integer(body.top(name)))
       prompt.max_tokens = std::max(*value, prompt.max_tokens.value_or(*value));
   return std::nullopt;
 }
@@ -160,6 +174,10 @@ std::string_view name(Unreadable reason) {
       return "too_many_values";
     case Unreadable::upgrade:
       return "upgrade";
+    case Unreadable::mixed_models:
+      return "mixed_models";
+    case Unreadable::opaque_file:
+      return "opaque_file";
   }
   return "unknown_shape";
 }

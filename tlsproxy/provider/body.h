@@ -13,6 +13,9 @@
 
 namespace warden::provider {
 
+// Of one request. A walked body stays below by its nodes; a file of many small JSON texts needs this bound.
+constexpr size_t kPartsMax = 2 * kNodesMax;
+
 class Body {
  public:
   static constexpr size_t kNone = SIZE_MAX;  // no such node; every method takes it and finds nothing
@@ -20,6 +23,12 @@ class Body {
 
   // nullopt: walked, and the root is an object.
   std::optional<Unreadable> load(std::string_view json);
+  std::optional<Unreadable> load_any(std::string_view json);  // the root may be any value
+
+  // The object that a dialect reads as a request: the whole body, or a request inside it (a line of a batch).
+  [[nodiscard]] size_t root() const { return root_; }
+  void enter(size_t node) { root_ = node; }
+  [[nodiscard]] size_t top(std::string_view name) const { return member(root_, name); }
 
   [[nodiscard]] const Tape& tape() const { return tape_; }
   [[nodiscard]] size_t member(size_t object, std::string_view name) const;
@@ -49,10 +58,15 @@ class Body {
   void mark_opaque(size_t node);        // with all below it
   void mark_text_runs(size_t content);  // adjacent text parts of one message continue each other
 
-  void emit(std::vector<Part>& parts) const;
+  // Every member of these names, wherever it stands below the root: signatures and sealed content.
+  void mark_sealed(Names names);
+
+  // True: appended; false: with these there would be more than kPartsMax, and nothing was.
+  [[nodiscard]] bool emit(std::vector<Part>& parts) const;
 
  private:
   Tape tape_;
+  size_t root_ = 0;
 };
 
 // What the dialects share at the root of a body. nullopt: good.

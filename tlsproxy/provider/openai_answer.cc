@@ -51,7 +51,7 @@ class OpenaiAnswer final : public JsonAnswerReader {
 
 }  // namespace
 
-std::unique_ptr<AnswerReader> openai_answer(std::string_view content_type) {
+std::unique_ptr<AnswerReader> openai_answer(const RequestLine&, std::string_view content_type) {
   return std::make_unique<OpenaiAnswer>(content_type);
 }
 

@@ -55,7 +55,7 @@ struct Usage {
 // Closed list; the words are the `reason` of a not_evaluated record.
 enum class Unreadable : uint8_t {
   unknown_path, unknown_shape, invalid_json, invalid_utf8, duplicate_member, trailing_data, too_deep, unknown_coding,
-  body_too_large, expansion_too_large, too_many_values, upgrade,
+  body_too_large, expansion_too_large, too_many_values, upgrade, mixed_models, opaque_file,
 };
 std::string_view name(Unreadable reason);
 

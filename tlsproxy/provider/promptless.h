@@ -15,4 +15,7 @@ namespace warden::provider {
 std::expected<Prompt, Unreadable> read_promptless(const RequestLine& line, std::string_view body,
                                                   std::span<const std::string_view> resources);
 
+// The first path segment found in `resources`, as it stands there; empty when none is.
+std::string_view resource_of(std::string_view path, std::span<const std::string_view> resources);
+
 }  // namespace warden::provider

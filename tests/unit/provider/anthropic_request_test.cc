@@ -70,7 +70,7 @@ TEST(AnthropicMessages, Refuses) {
   EXPECT_EQ(why(R"({"messages":[{"role":"user","role":"assistant"}]})"), Unreadable::duplicate_member);
   EXPECT_EQ(why(R"({"messages":[{"role":"user","content":[{"type":"text","text":"a","text":"b"}]}]})"),
             Unreadable::duplicate_member);
-  EXPECT_EQ(read_post("anthropic", "/v1/complete", "{}").error(), Unreadable::unknown_path);
+  EXPECT_EQ(read_post("anthropic", "/v1/poems", "{}").error(), Unreadable::unknown_path);
 }
 
 }  // namespace

@@ -31,4 +31,19 @@ inline Role role_of(const Prompt& prompt, std::string_view raw, PartForm form = 
   return part == nullptr ? Role::other : part->role;
 }
 
+// What a dialect reads of an answer that comes in pieces of `piece` bytes.
+inline Usage read_answer(std::string_view dialect, std::string_view path, std::string_view content_type,
+                         std::string_view bytes, size_t piece) {
+  const auto reader = find_dialect(dialect)->answer({"POST", path, "", ""}, 200, content_type);
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(piece, bytes.size()))) reader->body(bytes.substr(0, piece));
+  return reader->finish();
+}
+
+// Whole, and in pieces that split every line.
+template <class Check>
+void each_cut(std::string_view dialect, std::string_view path, std::string_view type, std::string_view bytes,
+              const Check& check) {
+  for (const size_t piece : {size_t{1}, size_t{13}, bytes.size()}) check(read_answer(dialect, path, type, bytes, piece));
+}
+
 }  // namespace warden::provider
