@@ -31,7 +31,10 @@ class Spoken final : public Dialect {
   const Vocabulary& words_;
 };
 
-const std::array kDialects = {Spoken(kOpenai), Spoken(kAnthropic), Spoken(kGemini)};
+const std::array kDialects = {
+    Spoken(kOpenai),  Spoken(kAnthropic), Spoken(kGemini), Spoken(kBedrock),     Spoken(kAzure),
+    Spoken(kDatabricks), Spoken(kCohere), Spoken(kMistral), Spoken(kOllama),     Spoken(kHuggingface),
+    Spoken(kReplicate), Spoken(kWatsonx), Spoken(kMcp),    Spoken(kCodingAgent), Spoken(kGateway)};
 
 }  // namespace
 
