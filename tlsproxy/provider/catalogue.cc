@@ -28,6 +28,12 @@ bool valid(const Service& service) {
          (service.dialect.empty() || find_dialect(service.dialect) != nullptr);
 }
 
+std::string known_dialects() {
+  std::string out;
+  for (const std::string_view name : dialect_names()) out.append(out.empty() ? "" : ", ").append(name);
+  return out;
+}
+
 std::string key(std::string_view host, uint16_t port) {
   std::string out(host);
   out.push_back(' ');
@@ -44,7 +50,7 @@ Digest digest_of(const std::vector<Service>& own) {
   Sha256 sha;
   hash_field(sha, kCatalogueYaml);
   for (const Service& s : own) {
-    for (const std::string* field : {&s.provider, &s.host, &s.dialect, &s.credential, &s.path_prefix})
+    for (const std::string* field : {&s.provider, &s.host, &s.dialect, &s.credential, &s.path_prefix, &s.credential_query})
       hash_field(sha, *field);
     hash_field(sha, std::to_string(s.port) + (s.tls ? "t" : "p") + (s.shared_front ? "s" : "-"));
   }
@@ -53,8 +59,8 @@ Digest digest_of(const std::vector<Service>& own) {
 
 class Known final : public Catalogue {
  public:
-  Known(std::vector<Service> services, const Digest& digest)
-      : services_(std::move(services)), digest_(digest) {
+  Known(std::vector<Service> services, const Digest& digest, std::string version)
+      : services_(std::move(services)), digest_(digest), version_(std::move(version)) {
     // The operator's own endpoints come first, and the first of a name wins.
     for (const Service& service : services_) index_.emplace(key(service.host, service.port), &service);
   }
@@ -69,10 +75,12 @@ class Known final : public Catalogue {
   }
   const std::vector<Service>& services() const override { return services_; }
   const Digest& digest() const override { return digest_; }
+  std::string_view version() const override { return version_; }
 
  private:
   std::vector<Service> services_;
   Digest digest_;
+  std::string version_;
   std::unordered_map<std::string, const Service*> index_;
 };
 
@@ -86,15 +94,15 @@ Result<std::shared_ptr<const Catalogue>, CatalogueError> Catalogue::load(
     if (!valid(service))
       return fail(CatalogueError::invalid, "endpoint " + service.host +
                                                ": needs a provider, a lower-case host, a port and "
-                                               "a known dialect (openai, anthropic, or none)");
+                                               "a known dialect (" + known_dialects() + "; or none)");
   }
   auto known = read_catalogue(kCatalogueYaml);
   if (!known) return std::unexpected(known.error());
-  for (Service& service : *known) {
+  for (Service& service : known->services) {
     if (!valid(service)) return fail(CatalogueError::invalid, "catalogue entry " + service.host);
     services.push_back(std::move(service));
   }
-  return std::make_shared<Known>(std::move(services), digest_of(own_endpoints));
+  return std::make_shared<Known>(std::move(services), digest_of(own_endpoints), std::move(known->version));
 }
 
 }  // namespace warden::provider

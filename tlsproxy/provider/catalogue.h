@@ -25,6 +25,7 @@ struct Service {
   std::string credential{};  // header that carries the API credential, lower case: "authorization", "x-api-key"
   bool shared_front = false;
   std::string path_prefix{};  // before the dialect's own paths, to be shown; dialects read under any prefix
+  std::string credential_query{};  // query parameter that may carry the credential instead: "key"
 };
 
 class Catalogue {
@@ -35,6 +36,7 @@ class Catalogue {
   [[nodiscard]] virtual const Service* find(std::string_view host, uint16_t port) const = 0;
   [[nodiscard]] virtual const std::vector<Service>& services() const = 0;
   [[nodiscard]] virtual const Digest& digest() const = 0;
+  [[nodiscard]] virtual std::string_view version() const = 0;  // of catalogue.yaml: a date
 };
 
 }  // namespace warden::provider

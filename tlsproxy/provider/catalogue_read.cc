@@ -29,24 +29,26 @@ void add_hosts(const YAML::Node& entry, const YAML::Node& regions, const Service
 
 }  // namespace
 
-Result<std::vector<Service>, CatalogueError> read_catalogue(std::string_view yaml) {
-  std::vector<Service> services;
+Result<CatalogueFile, CatalogueError> read_catalogue(std::string_view yaml) {
+  CatalogueFile file;
   try {
     const YAML::Node root = YAML::Load(std::string(yaml));
+    file.version = root["version"].as<std::string>();
     for (const YAML::Node& entry : root["services"]) {
       Service base;
       base.provider = entry["provider"].as<std::string>();
       base.dialect = entry["dialect"].as<std::string>("");
       base.path_prefix = entry["path_prefix"].as<std::string>("");
       base.credential = entry["credential"].as<std::string>("authorization");
+      base.credential_query = entry["credential_query"].as<std::string>("");
       base.shared_front = entry["shared_front"].as<bool>(false);
-      add_hosts(entry, root["regions"], base, services);
+      add_hosts(entry, root["regions"], base, file.services);
     }
   } catch (const YAML::Exception& error) {
     return fail(CatalogueError::invalid, error.what());
   }
-  if (services.empty()) return fail(CatalogueError::invalid, "no services");
-  return services;
+  if (file.services.empty()) return fail(CatalogueError::invalid, "no services");
+  return file;
 }
 
 }  // namespace warden::provider

@@ -2,6 +2,7 @@
 // read_catalogue: catalogue.yaml to services, regional names spelled out. Internal to tlsproxy/provider.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,6 +10,11 @@
 
 namespace warden::provider {
 
-Result<std::vector<Service>, CatalogueError> read_catalogue(std::string_view yaml);
+struct CatalogueFile {
+  std::string version;
+  std::vector<Service> services;
+};
+
+Result<CatalogueFile, CatalogueError> read_catalogue(std::string_view yaml);
 
 }  // namespace warden::provider

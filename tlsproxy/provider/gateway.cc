@@ -4,6 +4,8 @@
 #include <array>
 
 #include "tlsproxy/provider/dialects.h"
+#include "tlsproxy/provider/openai_request.h"
+#include "tlsproxy/provider/upload.h"
 
 namespace warden::provider {
 namespace {
@@ -45,7 +47,22 @@ const Vocabulary& words_of(std::string_view path) {
   return found == nullptr ? kOpenai : *found;
 }
 
+// Cloudflare Workers AI: /accounts/{id}/ai/run/{model}, in the shape of the model's task.
+constexpr std::string_view kRun = "/ai/run/";
+
+std::optional<Unreadable> walk_run(Body& body, Prompt& prompt) {
+  return body.absent(body.top("messages")) ? walk_texts(body, prompt) : walk_chat(body, prompt);
+}
+
+std::expected<Prompt, Unreadable> read_run(const RequestLine& line, std::string_view body) {
+  static constexpr Route kRoute = {"", "run", walk_run};
+  auto prompt = is_bare_file(line) ? read_upload(line, body) : read_route(kRoute, body);
+  if (prompt) prompt->model = line.path.substr(line.path.find(kRun) + kRun.size());
+  return prompt;
+}
+
 std::expected<Prompt, Unreadable> read(const RequestLine& line, std::string_view body) {
+  if (line.method == "POST" && line.path.find(kRun) != line.path.npos) return read_run(line, body);
   return words_of(line.path).read(line, body);
 }
 std::unique_ptr<AnswerReader> answer(const RequestLine& line, std::string_view content_type) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "tlsproxy/provider/dialect.h"
@@ -75,6 +77,42 @@ TEST(Catalogue, RefusesABadEndpoint) {
         Service{.provider = "a", .host = "a.example", .dialect = "nonsense"},
         Service{.provider = "a", .host = "a.example."}})
     EXPECT_FALSE(Catalogue::load({bad})) << bad.host;
+}
+
+// What a maintainer's slip in the data would break at a customer's.
+TEST(Catalogue, IsSoundAndFitsTheKernelAndTheAuthority) {
+  const auto catalogue = load();
+  std::set<std::string> providers;
+  size_t constraint_bytes = 0;
+  for (const Service& service : catalogue->services()) {
+    providers.insert(service.provider);
+    EXPECT_TRUE(std::ranges::all_of(service.provider, [](char c) { return std::isdigit(c) || std::islower(c) || c == '-'; }))
+        << service.provider;
+    EXPECT_TRUE(std::ranges::all_of(service.credential, [](char c) { return std::islower(c) || c == '-'; })) << service.host;
+    EXPECT_FALSE(service.credential.empty()) << service.host;
+    EXPECT_TRUE(service.path_prefix.empty() || service.path_prefix.front() == '/') << service.host;
+    EXPECT_FALSE(service.path_prefix.ends_with('/')) << service.host;
+    EXPECT_NE(service.host.find('.'), std::string::npos) << service.host;
+    EXPECT_LE(service.host.size(), 100U) << service.host;
+    // A star over a registry's own suffix would guard, and sign for, half of the internet.
+    if (service.host.starts_with("*.")) {
+      EXPECT_GE(std::ranges::count(service.host, '.'), 2) << service.host;
+    }
+    constraint_bytes += service.host.size() + 4;
+  }
+  EXPECT_GE(providers.size(), 100U);
+  EXPECT_LE(catalogue->services().size(), 4096U) << "half of the kernel's map of names; the rest is the operator's";
+  // The issuing CA travels in every full handshake, and Java takes 32 KB of them at most by default.
+  EXPECT_LE(constraint_bytes, size_t{20} * 1024);
+  EXPECT_EQ(catalogue->version().size(), 10U) << catalogue->version();
+  std::printf("%zu providers, %zu names, about %zu bytes of name constraints\n", providers.size(),
+              catalogue->services().size(), constraint_bytes);
+}
+
+TEST(Catalogue, AStarNeverCoversAnotherEntry) {
+  const auto catalogue = load();
+  for (const Service& service : catalogue->services())
+    EXPECT_EQ(catalogue->find(service.host, 443) == &service, !service.host.starts_with('*')) << service.host;
 }
 
 }  // namespace
