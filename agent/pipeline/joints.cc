@@ -86,6 +86,41 @@ void append_parts(const std::vector<provider::Part>& parts, std::vector<classify
   }
 }
 
+// A session token belongs to a SigV4 signature as the key does.
+bool is_credential(std::string_view header, const provider::Service& service) {
+  return same_name(header, service.credential) || same_name(header, "authorization") ||
+         (service.dialect == "bedrock" && same_name(header, "x-amz-security-token"));
+}
+
+// The value of a query parameter; empty when it is not there.
+std::string_view query_value(std::string_view query, std::string_view name) {
+  while (!name.empty() && !query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') return pair.substr(name.size() + 1);
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+  }
+  return {};
+}
+
+// Around the credential, where the service takes one in the query.
+void query_segments(std::string_view query, std::string_view credential, std::vector<classify::Segment>& out) {
+  const std::string_view value = query_value(query, credential);
+  if (value.empty()) return out.push_back(outer(query, classify::Where::query, "query"));
+  const auto begin = static_cast<size_t>(value.data() - query.data());
+  out.push_back(outer(query.substr(0, begin), classify::Where::query, "query"));
+  out.push_back(outer(query.substr(begin + value.size()), classify::Where::query, "query"));
+}
+
+// "AWS4-HMAC-SHA256 Credential=KEY/date/region/service/aws4_request, ...": the signature is another one each time, the
+// key stays.
+std::string_view sigv4_key(std::string_view authorization) {
+  constexpr std::string_view kMark = "Credential=";
+  const size_t start = authorization.find(kMark);
+  if (!authorization.starts_with("AWS4-") || start == authorization.npos) return {};
+  authorization.remove_prefix(start + kMark.size());
+  return authorization.substr(0, authorization.find('/'));
+}
+
 template <class T>
 policy::Fact to_fact(const attribution::Known<T>& known) {
   using State = typename attribution::Known<T>::State;
@@ -141,10 +176,9 @@ void to_segments(const provider::Prompt& prompt, const http::Head& head, const p
   out.clear();
   const size_t mark = head.target.find('?');
   out.push_back(outer(head.target.substr(0, mark), classify::Where::path, "path"));
-  if (mark != std::string_view::npos)
-    out.push_back(outer(head.target.substr(mark + 1), classify::Where::query, "query"));
+  if (mark != std::string_view::npos) query_segments(head.target.substr(mark + 1), service.credential_query, out);
   for (const http::Header& header : head.headers)
-    if (!same_name(header.name, service.credential) && !same_name(header.name, "authorization"))
+    if (!is_credential(header.name, service))
       out.push_back(outer(header.value, classify::Where::header, header.name));
   append_parts(prompt.parts, out);
 }
@@ -289,6 +323,10 @@ void data_facts(const classify::Report& report, std::span<const classify::Segmen
 Credential credential(const http::Head& head, const provider::Service& service, const HmacSha256& key) {
   std::string_view value = head.header(service.credential.empty() ? "authorization" : service.credential);
   if (value.empty()) value = head.header("authorization");
+  if (const std::string_view access_key = sigv4_key(value); !access_key.empty())
+    return {"sigv4", hex(view(key.of(access_key))).substr(0, kFingerprintDigits)};
+  if (const size_t mark = head.target.find('?'); value.empty() && mark != head.target.npos)
+    value = query_value(head.target.substr(mark + 1), service.credential_query);
   if (value.empty()) return {"none", {}};
   const bool bearer = value.size() > 7 && same_name(value.substr(0, 7), "bearer ");
   if (bearer) value.remove_prefix(7);

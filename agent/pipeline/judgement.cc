@@ -47,8 +47,10 @@ std::expected<provider::Prompt, Unread> read_prompt(const Connection& connection
   const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
   if (dialect == nullptr) return std::unexpected(Unread{"unknown_shape"});
   const std::string type = content_type(request.head());
-  auto prompt = dialect->read({request.head().method, request.path(), request.query(), type}, request.body);
+  const http::Head& head = request.head();
+  auto prompt = dialect->read({head.method, request.path(), request.query(), type, head.header("content-type")}, request.body);
   if (!prompt) return std::unexpected(Unread{std::string(provider::name(prompt.error()))});
+  if (provider::body_is_signed(head.header("authorization"), request.query())) provider::seal(*prompt);
   return std::move(*prompt);
 }
 

@@ -79,16 +79,20 @@ provider::Refusal provider_refusal(const Error<tls::StreamError>& error, const s
           req};
 }
 
-asio::awaitable<bool> refuse(Connection& connection, const provider::Refusal& refusal, bool connection_usable) {
+asio::awaitable<bool> refuse(Connection& connection, const provider::Refusal& told, bool connection_usable) {
   const provider::Dialect* dialect = provider::find_dialect(connection.service->dialect);
   if (dialect == nullptr) dialect = provider::find_dialect("openai");
   const http::Head& request = connection.request.head();
+  provider::Refusal refusal = told;
+  refusal.path = connection.request.path();
   const bool keep = connection_usable && request.keep_alive && refusal.status < 500;
   connection.request.drop_body();
   const std::string body = dialect->error_body(refusal);
+  const provider::ErrorField kind = dialect->error_field(refusal);
   std::string head = "HTTP/1.1 " + std::to_string(refusal.status) + " " + std::string(reason_phrase(refusal.status));
   head += "\r\ncontent-type: application/json\r\ncontent-length: " + std::to_string(body.size());
   head += "\r\nx-egresswarden-request: " + std::string(refusal.request_id);
+  if (!kind.name.empty()) head += "\r\n" + std::string(kind.name) + ": " + std::string(kind.value);
   if (refusal.status == 502) head += "\r\nx-should-retry: false";
   if (refusal.status == 426) head += "\r\nupgrade: HTTP/1.1";
   if (!keep) head += "\r\nconnection: close";

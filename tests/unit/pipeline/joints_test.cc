@@ -87,6 +87,39 @@ TEST(Joints, TheCredentialIsNeverASegmentAndNeverStored) {
   EXPECT_NE(one.fingerprint, credential(parser.head(), service, HmacSha256("other key")).fingerprint);
 }
 
+TEST(Joints, ACredentialInTheQueryIsNeverASegment) {
+  const auto parser = parsed("POST /v1beta/models/m:x?alt=sse&key=AIzaSecret&note=hello HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+  provider::Service service;
+  service.credential = "x-goog-api-key";
+  service.credential_query = "key";
+  std::vector<classify::Segment> segments;
+  to_segments({}, parser.head(), service, segments);
+  bool note = false;
+  for (const classify::Segment& segment : segments) {
+    EXPECT_EQ(segment.raw.find("Secret"), std::string_view::npos);
+    note = note || segment.raw.find("note=hello") != std::string_view::npos;
+  }
+  EXPECT_TRUE(note);
+  EXPECT_EQ(credential(parser.head(), service, HmacSha256("key")).kind, "api_key");
+}
+
+TEST(Joints, ASignatureIsFingerprintedByItsKey) {
+  const auto of = [](std::string_view key, std::string_view signature) {
+    const auto parser = parsed("POST /model/m/converse HTTP/1.1\r\nHost: a\r\nX-Amz-Security-Token: secret\r\nAuthorization: AWS4-HMAC-SHA256 "
+                               "Credential=" + std::string(key) + "/20261126/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=" +
+                               std::string(signature) + "\r\nContent-Length: 0\r\n\r\n");
+    provider::Service service;
+    service.dialect = "bedrock";
+    std::vector<classify::Segment> segments;
+    to_segments({}, parser.head(), service, segments);
+    for (const classify::Segment& segment : segments) EXPECT_EQ(segment.raw.find("secret"), std::string_view::npos);
+    return credential(parser.head(), service, HmacSha256("key"));
+  };
+  EXPECT_EQ(of("AKIA1", "aa").kind, "sigv4");
+  EXPECT_EQ(of("AKIA1", "aa").fingerprint, of("AKIA1", "bb").fingerprint);
+  EXPECT_NE(of("AKIA1", "aa").fingerprint, of("AKIA2", "aa").fingerprint);
+}
+
 TEST(Joints, WhatIsUnresolvedStaysUnresolved) {
   attribution::Identity identity;
   identity.user = attribution::Known<std::string>::unresolved("no such uid");
