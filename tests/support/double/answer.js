@@ -13,6 +13,7 @@ const crypto = require('node:crypto');
 const zlib = require('node:zlib');
 const openai = require('./openai');
 const anthropic = require('./anthropic');
+const { sideOf } = require('./dialects');
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const FIXED_DATE = 'Mon, 02 Nov 2026 09:00:00 GMT';
@@ -31,6 +32,7 @@ const DECODERS = { gzip: zlib.gunzipSync, deflate: zlib.inflateSync, br: zlib.br
 function parse(request, body) {
   const coding = request.headers['content-encoding'];
   const plain = DECODERS[coding] ? DECODERS[coding](body) : body;
+  if (/^multipart\//.test(request.headers['content-type'] ?? '')) return {};
   return plain.length ? JSON.parse(plain.toString('utf8')) : {};
 }
 
@@ -63,8 +65,8 @@ function sendPlain(request, response, status, value, headers, chosen) {
 }
 
 // One write per event, so that an event is one TLS record and one chunk, as providers send them.
-async function sendStream(request, response, events, headers, chosen) {
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...headers });
+async function sendStream(request, response, events, type, headers, chosen) {
+  response.writeHead(200, { 'content-type': type ?? 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...headers });
   let sent = 0;
   for (const event of events) {
     if (response.destroyed) return;
@@ -76,6 +78,13 @@ async function sendStream(request, response, events, headers, chosen) {
   response.end();
 }
 
+// The two first dialects own their usual paths, whatever stands under other prefixes.
+function dialectOf(path, request) {
+  if (/^\/v1\/messages(\/count_tokens)?$/.test(path) || 'anthropic-version' in request.headers) return anthropic;
+  if (/^\/v1\/(chat\/completions|responses|embeddings|models)$/.test(path)) return openai;
+  return sideOf(path) ?? openai;
+}
+
 async function answer(request, response, journal) {
   const { body, complete } = await bodyOf(request);
   journal.request(request, body, complete);
@@ -83,7 +92,8 @@ async function answer(request, response, journal) {
   const chosen = switches(request);
   if (chosen.delay_ms > 0) await wait(chosen.delay_ms);
   response.sendDate = false;
-  const dialect = /^\/v1\/messages/.test(request.url) || 'anthropic-version' in request.headers ? anthropic : openai;
+  const [path, query] = request.url.split('?');
+  const dialect = dialectOf(path, request);
   const seed = seedOf(request, body);
   const headers = { date: FIXED_DATE, ...dialect.headers(seed) };
   let asked;
@@ -93,10 +103,10 @@ async function answer(request, response, journal) {
     return sendPlain(request, response, 400, dialect.error(400, 'We could not parse the body of your request.'), headers, chosen);
   }
   if (chosen.status) return sendPlain(request, response, chosen.status, dialect.error(chosen.status, 'A switched error.'), headers, chosen);
-  const made = dialect.answer(request.method, request.url.split('?')[0], asked, seed, chosen);
+  const made = dialect.answer(request.method, path, asked, seed, chosen, query ?? '', request);
   if (!made) return sendPlain(request, response, 404, dialect.error(404, `Unknown path ${request.url}`), headers, chosen);
-  if (made.events) return sendStream(request, response, made.events, headers, chosen);
-  return sendPlain(request, response, 200, made.value, headers, chosen);
+  if (made.events) return sendStream(request, response, made.events, made.type, headers, chosen);
+  return sendPlain(request, response, made.status ?? 200, made.value, headers, chosen);
 }
 
 module.exports = { answer };
