@@ -3,8 +3,11 @@
 """No surface of an LLM API is a way around the guard: dialect by position of the text by streaming by action, each cell sent
 through the real agent to the double under the provider's own name. Prints the matrix; a cell that cannot exist says why."""
 import base64
+import gzip
 import json
+import os
 import pathlib
+import random
 import re
 import sys
 from collections import defaultdict
@@ -23,8 +26,18 @@ TEXTS = {"block": samples.secret_prompt(7), "redact": samples.ssn_prompt(7)}
 NO_STREAM = "no call with this position answers in a stream"
 
 
-def listed(rows):
-    return sorted({row.get("provider", row["dialect"].split()[0]) for row in rows})
+def coding(body):
+    return {"content-encoding": "gzip"} if isinstance(body, bytes) and body.startswith(b"\x1f\x8b") else {}
+
+
+def varied(call, stream, chooser):
+    """The call with other texts, other white space, other escapes, sometimes compressed."""
+    words = ["tide", "harbour", "ledger", "gull", "\u00e9t\u00e9", "\U0001f30a", "lamp"]
+    body = call.body(stream, {position: " ".join(chooser.choices(words, k=chooser.randint(1, 30))) for position in POSITIONS})
+    if "form" in call.sample:
+        return body
+    body = json.dumps(json.loads(body), indent=chooser.choice([None, 0, 1, 4]), ensure_ascii=chooser.random() < 0.5).encode()
+    return gzip.compress(body, mtime=0) if chooser.random() < 0.2 else body
 
 
 class Cell:
@@ -65,9 +78,9 @@ with Stage("leak_matrix") as stage, Report("leak_matrix") as report:
     guarded = stage.guard(agent)
 
     def send(asked):
-        """-> answers, in order, of [(call, stream, texts)]."""
-        lines = [json.dumps({"host": call.row["host"], "port": 443, "tls": True, "path": call.path(stream), "headers": call.headers(stream),
-                             "body": base64.b64encode(call.body(stream, texts)).decode()}) for call, stream, texts in asked]
+        """-> answers, in order, of [(call, stream, texts or body)]."""
+        lines = [json.dumps({"host": call.row["host"], "port": 443, "tls": True, "path": call.path(stream), "headers": call.headers(stream) | coding(body),
+                             "body": base64.b64encode(call.body(stream, body) if isinstance(body, dict) else body).decode()}) for call, stream, body in asked]
         done = guarded.run(["/usr/bin/python3", SOURCE / "many.py"], stdin="\n".join(lines).encode() + b"\n", env={"SSL_CERT_FILE": guarded.ca}, timeout_s=280)
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         equal(len(answers), len(asked), f"answers ({done.stderr.decode(errors='replace')[-300:]})")
@@ -105,6 +118,23 @@ with Stage("leak_matrix") as stage, Report("leak_matrix") as report:
             streams = any(Call(row, sample).streams for sample in row["calls"])
             # Replicate's stream is another request, to an address that the first answer names.
             check(told[row["dialect"]][True] or not streams, f"no streamed answer of {row['dialect']} was understood")
+
+    each = int(os.environ.get("WARDEN_IDENTITY", "20"))
+    with report.case(f"byte identity: {each} generated requests of each row, as they were sent"):
+        chooser = random.Random(20261126)
+        made = []
+        for row in ROWS:
+            ways = [(call, stream) for call, stream, _ in calls if call.row is row]
+            made += [(call, stream, varied(call, stream, chooser)) for number in range(each) for call, stream in [ways[number % len(ways)]]]
+        mark = double.seen()
+        for start in range(0, len(made), 2000):
+            bad = [f"{call.row['dialect']} {call.path(stream)}: {answer}"[:300] for (call, stream, _), answer in zip(made[start:], send(made[start:start + 2000]))
+                   if answer.get("status") not in (200, 201, 202)]
+            check(not bad, f"{len(bad)} not answered: {bad[:3]}")
+        seen = double.requests(mark)
+        equal(len(seen), len(made), "requests at the provider")
+        different = [call.row["dialect"] for (call, _, body), request in zip(made, seen) if request.body != body]
+        check(not different, f"{len(different)} bodies were changed, of {sorted(set(different))}")
 
     cells = [Cell(row, position, stream, action) for row in ROWS for position in POSITIONS for stream in (False, True) for action in ("block", "redact")]
     filled = [(cell, call) for cell in cells for call in cell.calls]
