@@ -102,6 +102,8 @@ void JsonAnswerReader::take_count(const Body& json, size_t object, std::string_v
   if (const auto value = json.integer(json.member(object, name)); value && *value >= 0) count = value;
 }
 
-std::unique_ptr<AnswerReader> silent_answer() { return std::make_unique<SilentAnswer>(); }
+std::unique_ptr<AnswerReader> silent_answer() {
+  return std::make_unique<SilentAnswer>();
+}
 
 }  // namespace warden::provider

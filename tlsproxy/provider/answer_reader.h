@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the answer readers of all dialects share: server-sent events or JSON lines one by one, or a JSON document kept up to
-// a bound (a larger one passes all the same, its usage is then unknown). Internal to tlsproxy/provider.
+// What the answer readers of all dialects share: server-sent events or JSON lines one by one, or a JSON
+// document kept up to a bound (a larger one passes all the same, its usage is then unknown). Internal to
+// tlsproxy/provider.
 #pragma once
 
 #include <memory>
@@ -23,7 +24,9 @@ class JsonAnswerReader : public AnswerReader {
   virtual void on_event(const Body& event) = 0;  // one event's data, an object; a line of JSON lines likewise
   virtual void on_word(std::string_view) {}      // an event whose data is no JSON object, such as [DONE]
   virtual void on_document(const Body& document) = 0;  // whole; an object or an array
-  [[nodiscard]] std::string_view event_name() const { return event_name_; }  // of server-sent events; may be empty
+  [[nodiscard]] std::string_view event_name() const {
+    return event_name_;
+  }  // of server-sent events; may be empty
 
   void take_model(const Body& json, size_t node);
   void take_finish(const Body& json, size_t node);

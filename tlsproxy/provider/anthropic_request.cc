@@ -141,7 +141,8 @@ std::expected<Prompt, Unreadable> read_anthropic(const RequestLine& line, std::s
     prompt.operation = "messages.batches";
     return prompt;
   }
-  const auto route = std::ranges::find_if(kRoutes, [&](const AnthropicRoute& r) { return line.path.ends_with(r.tail); });
+  const auto route =
+      std::ranges::find_if(kRoutes, [&](const AnthropicRoute& r) { return line.path.ends_with(r.tail); });
   if (route == kRoutes.end()) return std::unexpected(Unreadable::unknown_path);
   Body walked;
   if (const Fault fault = walked.load(body)) return std::unexpected(*fault);

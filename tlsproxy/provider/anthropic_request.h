@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests of the Anthropic API (docs.anthropic.com/en/api): messages, token counts, batches, files, completions; and the
-// calls known to carry no prompt. Internal to tlsproxy/provider.
+// Requests of the Anthropic API (docs.anthropic.com/en/api): messages, token counts, batches, files,
+// completions; and the calls known to carry no prompt. Internal to tlsproxy/provider.
 #pragma once
 
 #include <expected>

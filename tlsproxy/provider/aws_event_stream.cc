@@ -80,7 +80,8 @@ void AwsEventReader::feed(std::string_view bytes, const Event& event) {
     held_.append(bytes.substr(0, taken));
     bytes.remove_prefix(taken);
     if (held_.size() < wanted) return;
-    if (wanted == kPreludeBytes && be32(held_, 8) != crc(std::string_view(held_).substr(0, 8))) broken_ = true;
+    if (wanted == kPreludeBytes && be32(held_, 8) != crc(std::string_view(held_).substr(0, 8)))
+      broken_ = true;
     const uint32_t length = be32(held_, 0);
     if (length < kLeastBytes) broken_ = true;
     if (broken_) return held_.clear();

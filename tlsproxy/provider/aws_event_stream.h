@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // application/vnd.amazon.eventstream: frames of
-//   4 bytes length of all | 4 bytes length of the headers | CRC-32 of these 8 | headers | payload | CRC-32 of all before it
-// (big-endian; header: 1 byte name length, name, 1 byte type, value; type 7 is a string with 2 bytes of length).
-// Format: docs.aws.amazon.com/transcribe/latest/dg/event-stream.html. Internal to tlsproxy/provider.
+//   4 bytes length of all | 4 bytes length of the headers | CRC-32 of these 8 | headers | payload | CRC-32 of
+//   all before it
+// (big-endian; header: 1 byte name length, name, 1 byte type, value; type 7 is a string with 2 bytes of
+// length). Format: docs.aws.amazon.com/transcribe/latest/dg/event-stream.html. Internal to tlsproxy/provider.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@ struct AwsEvent {
   std::string_view payload;
 };
 
-// Frames from bytes as they come, cut anywhere. A frame beyond kFrameBytesMax is skipped and counted; a wrong CRC or an
-// impossible length ends the reading, since nothing behind it can be found.
+// Frames from bytes as they come, cut anywhere. A frame beyond kFrameBytesMax is skipped and counted; a wrong
+// CRC or an impossible length ends the reading, since nothing behind it can be found.
 class AwsEventReader {
  public:
   static constexpr size_t kFrameBytesMax = 1 << 20;

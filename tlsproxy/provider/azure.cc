@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Azure OpenAI and Azure AI Foundry (learn.microsoft.com/azure/ai-services/openai/reference): OpenAI's bodies under
-// /openai/deployments/{deployment}/ (the deployment is the model), /openai/v1/ and /models/; Anthropic's under /anthropic/.
+// Azure OpenAI and Azure AI Foundry (learn.microsoft.com/azure/ai-services/openai/reference): OpenAI's bodies
+// under /openai/deployments/{deployment}/ (the deployment is the model), /openai/v1/ and /models/;
+// Anthropic's under /anthropic/.
 #include "tlsproxy/provider/answer_reader.h"
 #include "tlsproxy/provider/dialects.h"
 #include "tlsproxy/provider/error_body.h"
@@ -28,7 +29,9 @@ std::unique_ptr<AnswerReader> azure_answer(const RequestLine& line, std::string_
   return words_of(line.path).answer(line, content_type);
 }
 
-std::string azure_error_body(const Refusal& refusal) { return words_of(refusal.path).error_body(refusal); }
+std::string azure_error_body(const Refusal& refusal) {
+  return words_of(refusal.path).error_body(refusal);
+}
 
 std::string azure_stream_error(const Refusal& refusal, std::string_view content_type) {
   return words_of(refusal.path).stream_error(refusal, content_type);

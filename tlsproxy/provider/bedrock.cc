@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Amazon Bedrock's runtime (docs.aws.amazon.com/bedrock/latest/APIReference): Converse in one shape for all models, Invoke in
-// each maker's own. Requests are usually signed by SigV4, body and all: see body_is_signed.
+// Amazon Bedrock's runtime (docs.aws.amazon.com/bedrock/latest/APIReference): Converse in one shape for all
+// models, Invoke in each maker's own. Requests are usually signed by SigV4, body and all: see body_is_signed.
 #include <algorithm>
 #include <array>
 
@@ -50,7 +50,8 @@ Fault walk_messages_of_blocks(Body& body, size_t messages) {
 }
 
 Fault walk_converse(Body& body, Prompt& prompt) {
-  if (body.doubled(0, {"messages", "system", "toolConfig", "inferenceConfig"})) return Unreadable::duplicate_member;
+  if (body.doubled(0, {"messages", "system", "toolConfig", "inferenceConfig"}))
+    return Unreadable::duplicate_member;
   if (const Fault fault = walk_messages_of_blocks(body, body.top("messages"))) return fault;
   body.mark(body.top("system"), Role::system);
   body.mark_text_runs(body.top("system"));
@@ -68,22 +69,23 @@ Fault walk_converse(Body& body, Prompt& prompt) {
 Fault walk_text(Body& body, Prompt& prompt) {
   const bool embeds = prompt.model.find("embed") != std::string::npos;
   bool any = false;
-  for (const std::string_view name : {"inputText", "texts", "prompt", "inputs", "query", "message", "textToImageParams",
-                                      "taskType", "text_prompts", "inputImage", "singleEmbeddingParams"}) {
+  for (const std::string_view name :
+       {"inputText", "texts", "prompt", "inputs", "query", "message", "textToImageParams", "taskType",
+        "text_prompts", "inputImage", "singleEmbeddingParams"}) {
     any |= !body.absent(body.top(name));
     body.mark(body.top(name), embeds ? Role::embedding : Role::user);
   }
   body.mark(body.top("chat_history"), Role::assistant);
   body.mark(body.top("preamble"), Role::system);
-  for (const std::string_view file : {"documents", "inputImage", "images"}) body.mark(body.top(file), Role::file);
+  for (const std::string_view file : {"documents", "inputImage", "images"})
+    body.mark(body.top(file), Role::file);
   return any ? std::nullopt : Fault(Unreadable::unknown_shape);
 }
 
 bool has_blocks(const Body& body) {
   bool blocks = false;
-  body.each(body.top("messages"), [&](size_t message) {
-    blocks |= body.is(body.member(message, "content"), NodeKind::array);
-  });
+  body.each(body.top("messages"),
+            [&](size_t message) { blocks |= body.is(body.member(message, "content"), NodeKind::array); });
   return blocks;
 }
 
@@ -177,7 +179,7 @@ std::expected<Prompt, Unreadable> read_bedrock(const RequestLine& line, std::str
 
 }  // namespace
 
-const Vocabulary kBedrock = {"bedrock", read_bedrock, bedrock_answer, bedrock_error_body, bedrock_stream_error,
-                             bedrock_error_field};
+const Vocabulary kBedrock = {"bedrock",          read_bedrock,         bedrock_answer,
+                             bedrock_error_body, bedrock_stream_error, bedrock_error_field};
 
 }  // namespace warden::provider

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// ConverseStream: events named by the frame; messageStop gives the reason, metadata (the last) the counts. Invoke's stream:
-// "chunk" frames whose payload holds the model's own event in base64, the last one with the metrics of the invocation.
+// ConverseStream: events named by the frame; messageStop gives the reason, metadata (the last) the counts.
+// Invoke's stream: "chunk" frames whose payload holds the model's own event in base64, the last one with the
+// metrics of the invocation.
 #include "tlsproxy/provider/bedrock_answer.h"
 
 #include <openssl/evp.h>
@@ -16,8 +17,9 @@ namespace {
 
 std::string from_base64(std::string_view coded) {
   std::string out(coded.size() / 4 * 3 + 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(coded.data()), static_cast<int>(coded.size()));
+  const int size =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                      reinterpret_cast<const unsigned char*>(coded.data()), static_cast<int>(coded.size()));
   if (size < 0) return {};
   const size_t padding = coded.ends_with("==") ? 2 : coded.ends_with("=") ? 1 : 0;
   out.resize(static_cast<size_t>(size) - std::min(padding, static_cast<size_t>(size)));
@@ -42,7 +44,8 @@ class BedrockDocument final : public JsonAnswerReader {
           take_finish(json, json.member(item, reason));
         take_count(json, item, "tokenCount", usage_.tokens_out);
       });
-    for (const size_t counts : {json.member(object, "usage"), object, json.member(object, "amazon-bedrock-invocationMetrics")})
+    for (const size_t counts :
+         {json.member(object, "usage"), object, json.member(object, "amazon-bedrock-invocationMetrics")})
       take_counts(json, counts);
   }
 
@@ -54,10 +57,11 @@ class BedrockDocument final : public JsonAnswerReader {
     for (const std::string_view in : {"inputTokens", "input_tokens", "prompt_tokens", "prompt_token_count",
                                       "inputTokenCount", "inputTextTokenCount"})
       take_count(json, counts, in, usage_.tokens_in);
-    for (const std::string_view out : {"outputTokens", "output_tokens", "completion_tokens", "generation_token_count",
-                                       "outputTokenCount"})
+    for (const std::string_view out :
+         {"outputTokens", "output_tokens", "completion_tokens", "generation_token_count", "outputTokenCount"})
       take_count(json, counts, out, usage_.tokens_out);
-    for (const std::string_view cached : {"cacheReadInputTokens", "cache_read_input_tokens", "cacheReadInputTokenCount"})
+    for (const std::string_view cached :
+         {"cacheReadInputTokens", "cache_read_input_tokens", "cacheReadInputTokenCount"})
       take_count(json, counts, cached, usage_.tokens_cached);
   }
 };
@@ -101,20 +105,26 @@ std::string_view exception_of(int status) {
 }  // namespace
 
 std::unique_ptr<AnswerReader> bedrock_answer(const RequestLine& line, std::string_view content_type) {
-  if (http::media_type_is(content_type, "application/vnd.amazon.eventstream")) return std::make_unique<BedrockStream>();
+  if (http::media_type_is(content_type, "application/vnd.amazon.eventstream"))
+    return std::make_unique<BedrockStream>();
   if (const Vocabulary* other = vocabulary_of(line.path)) return other->answer(line, content_type);
   return std::make_unique<BedrockDocument>(content_type);
 }
 
-std::string bedrock_error_body(const Refusal& refusal) { return "{\"message\":" + quoted(refusal.message) + "}"; }
+std::string bedrock_error_body(const Refusal& refusal) {
+  return "{\"message\":" + quoted(refusal.message) + "}";
+}
 
-ErrorField bedrock_error_field(const Refusal& refusal) { return {"x-amzn-ErrorType", exception_of(refusal.status)}; }
+ErrorField bedrock_error_field(const Refusal& refusal) {
+  return {"x-amzn-ErrorType", exception_of(refusal.status)};
+}
 
 std::string bedrock_stream_error(const Refusal& refusal, std::string_view) {
   std::string kind(exception_of(refusal.status));
   kind.front() = static_cast<char>(kind.front() | 0x20);
-  return aws_event({{":exception-type", kind}, {":content-type", "application/json"}, {":message-type", "exception"}},
-                   bedrock_error_body(refusal));
+  return aws_event(
+      {{":exception-type", kind}, {":content-type", "application/json"}, {":message-type", "exception"}},
+      bedrock_error_body(refusal));
 }
 
 }  // namespace warden::provider

@@ -106,7 +106,8 @@ void Body::mark_text_runs(size_t content) {
 
 void Body::mark_sealed(Names names) {
   for (size_t at = root_; at < tape_[root_].end; ++at)
-    if (std::ranges::any_of(names, [&](std::string_view sealed) { return named(at, sealed); })) mark_opaque(at);
+    if (std::ranges::any_of(names, [&](std::string_view sealed) { return named(at, sealed); }))
+      mark_opaque(at);
 }
 
 bool Body::emit(std::vector<Part>& parts) const {
@@ -127,8 +128,8 @@ bool Body::emit(std::vector<Part>& parts) const {
 }
 
 std::optional<Unreadable> read_common(const Body& body, Body::Names max_tokens_names, Prompt& prompt) {
-  if (body.doubled(body.root(), {"model", "stream", "messages", "input", "system", "tools", "prompt", "instructions",
-                       "functions", "user", "metadata", "safety_identifier"}) ||
+  if (body.doubled(body.root(), {"model", "stream", "messages", "input", "system", "tools", "prompt",
+                                 "instructions", "functions", "user", "metadata", "safety_identifier"}) ||
       body.doubled(body.root(), max_tokens_names))
     return Unreadable::duplicate_member;
   const size_t model = body.top("model");

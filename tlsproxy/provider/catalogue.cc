@@ -50,7 +50,8 @@ Digest digest_of(const std::vector<Service>& own) {
   Sha256 sha;
   hash_field(sha, kCatalogueYaml);
   for (const Service& s : own) {
-    for (const std::string* field : {&s.provider, &s.host, &s.dialect, &s.credential, &s.path_prefix, &s.credential_query})
+    for (const std::string* field :
+         {&s.provider, &s.host, &s.dialect, &s.credential, &s.path_prefix, &s.credential_query})
       hash_field(sha, *field);
     hash_field(sha, std::to_string(s.port) + (s.tls ? "t" : "p") + (s.shared_front ? "s" : "-"));
   }
@@ -94,7 +95,8 @@ Result<std::shared_ptr<const Catalogue>, CatalogueError> Catalogue::load(
     if (!valid(service))
       return fail(CatalogueError::invalid, "endpoint " + service.host +
                                                ": needs a provider, a lower-case host, a port and "
-                                               "a known dialect (" + known_dialects() + "; or none)");
+                                               "a known dialect (" +
+                                               known_dialects() + "; or none)");
   }
   auto known = read_catalogue(kCatalogueYaml);
   if (!known) return std::unexpected(known.error());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backends of chat sites and coding agents (chatgpt.com/backend-api, claude.ai, api.githubcopilot.com, Cursor): no public
-// reference. What has the shape of a known API is read as that; conversations of the two chat sites are read as they were
-// seen; the rest is `unknown_shape` and follows policy.
+// Backends of chat sites and coding agents (chatgpt.com/backend-api, claude.ai, api.githubcopilot.com,
+// Cursor): no public reference. What has the shape of a known API is read as that; conversations of the two
+// chat sites are read as they were seen; the rest is `unknown_shape` and follows policy.
 #include <array>
 
 #include "tlsproxy/provider/answer_reader.h"
@@ -28,7 +28,8 @@ Fault walk_conversation(Body& body, Prompt&) {
 Fault walk_completion(Body& body, Prompt&) {
   if (!body.is(body.top("prompt"), NodeKind::string)) return Unreadable::unknown_shape;
   body.mark(body.top("prompt"), Role::user);
-  for (const std::string_view file : {"attachments", "files", "sync_sources"}) body.mark(body.top(file), Role::file);
+  for (const std::string_view file : {"attachments", "files", "sync_sources"})
+    body.mark(body.top(file), Role::file);
   body.mark(body.top("tools"), Role::tool_definition);
   return std::nullopt;
 }
@@ -69,13 +70,14 @@ std::string coding_agent_error_body(const Refusal& refusal) {
 }
 
 std::string coding_agent_stream_error(const Refusal& refusal, std::string_view content_type) {
-  if (refusal.path.find("/chat_conversations/") != refusal.path.npos) return kAnthropic.stream_error(refusal, content_type);
+  if (refusal.path.find("/chat_conversations/") != refusal.path.npos)
+    return kAnthropic.stream_error(refusal, content_type);
   return kGateway.stream_error(refusal, content_type);
 }
 
 }  // namespace
 
-const Vocabulary kCodingAgent = {"coding-agent", read_coding_agent, coding_agent_answer, coding_agent_error_body,
-                                 coding_agent_stream_error};
+const Vocabulary kCodingAgent = {"coding-agent", read_coding_agent, coding_agent_answer,
+                                 coding_agent_error_body, coding_agent_stream_error};
 
 }  // namespace warden::provider

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cohere (docs.cohere.com/reference): v2 chat in messages, v1 chat as message, history and preamble; embed, rerank, generate,
-// classify. A v2 stream ends with "message-end", a v1 stream (JSON lines) with "stream-end".
+// Cohere (docs.cohere.com/reference): v2 chat in messages, v1 chat as message, history and preamble; embed,
+// rerank, generate, classify. A v2 stream ends with "message-end", a v1 stream (JSON lines) with
+// "stream-end".
 #include <algorithm>
 #include <array>
 
@@ -17,7 +18,8 @@ namespace {
 using Fault = std::optional<Unreadable>;
 
 Fault walk_cohere_chat(Body& body, Prompt& prompt) {
-  if (body.doubled(0, {"message", "chat_history", "preamble", "documents"})) return Unreadable::duplicate_member;
+  if (body.doubled(0, {"message", "chat_history", "preamble", "documents"}))
+    return Unreadable::duplicate_member;
   if (body.absent(body.top("message"))) {
     if (const Fault fault = walk_chat(body, prompt)) return fault;
   } else {
@@ -53,12 +55,14 @@ constexpr std::array<Route, 8> kRoutes = {{
     {"/tokenize", "tokenize", walk_texts},
     {"/embed-jobs", "embed-jobs", walk_resource},
 }};
-constexpr std::array<std::string_view, 5> kResources = {"models", "datasets", "embed-jobs", "connectors", "finetuning"};
+constexpr std::array<std::string_view, 5> kResources = {"models", "datasets", "embed-jobs", "connectors",
+                                                        "finetuning"};
 
 std::expected<Prompt, Unreadable> read_cohere(const RequestLine& line, std::string_view body) {
   if (line.method != "POST") return read_promptless(line, body, kResources);
   if (line.path.find("/compatibility/") != line.path.npos) return read_openai(line, body);
-  const auto route = std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
+  const auto route =
+      std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
   return route == kRoutes.end() ? std::unexpected(Unreadable::unknown_path) : read_route(*route, body);
 }
 
@@ -102,8 +106,9 @@ std::string cohere_error_body(const Refusal& refusal) {
 }
 
 std::string cohere_stream_error(const Refusal& refusal, std::string_view) {
-  return sse_event("message-end", "{\"type\":\"message-end\",\"id\":" + quoted(refusal.request_id) +
-                                      ",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":" + quoted(refusal.message) + "}}");
+  return sse_event("message-end",
+                   "{\"type\":\"message-end\",\"id\":" + quoted(refusal.request_id) +
+                       ",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":" + quoted(refusal.message) + "}}");
 }
 
 }  // namespace

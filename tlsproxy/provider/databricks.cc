@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Databricks model serving (docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference): OpenAI's bodies
-// at /serving-endpoints/{endpoint}/invocations (the endpoint is the model), and whole APIs of other makers below
-// /serving-endpoints/ and the AI gateway. Custom models take rows ({"dataframe_split": ...}): every value of them is walked.
+// Databricks model serving (docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference):
+// OpenAI's bodies at /serving-endpoints/{endpoint}/invocations (the endpoint is the model), and whole APIs of
+// other makers below /serving-endpoints/ and the AI gateway. Custom models take rows ({"dataframe_split":
+// ...}): every value of them is walked.
 #include <array>
 
 #include "tlsproxy/provider/answer_reader.h"

@@ -16,7 +16,8 @@ class Spoken final : public Dialect {
   std::expected<Prompt, Unreadable> read(const RequestLine& line, std::string_view body) const override {
     return words_.read(line, body);
   }
-  std::unique_ptr<AnswerReader> answer(const RequestLine& line, int, std::string_view content_type) const override {
+  std::unique_ptr<AnswerReader> answer(const RequestLine& line, int,
+                                       std::string_view content_type) const override {
     return words_.answer(line, content_type);
   }
   std::string error_body(const Refusal& refusal) const override { return words_.error_body(refusal); }
@@ -31,10 +32,10 @@ class Spoken final : public Dialect {
   const Vocabulary& words_;
 };
 
-const std::array kDialects = {
-    Spoken(kOpenai),  Spoken(kAnthropic), Spoken(kGemini), Spoken(kBedrock),     Spoken(kAzure),
-    Spoken(kDatabricks), Spoken(kCohere), Spoken(kMistral), Spoken(kOllama),     Spoken(kHuggingface),
-    Spoken(kReplicate), Spoken(kWatsonx), Spoken(kMcp),    Spoken(kCodingAgent), Spoken(kGateway)};
+const std::array kDialects = {Spoken(kOpenai), Spoken(kAnthropic),   Spoken(kGemini),    Spoken(kBedrock),
+                              Spoken(kAzure),  Spoken(kDatabricks),  Spoken(kCohere),    Spoken(kMistral),
+                              Spoken(kOllama), Spoken(kHuggingface), Spoken(kReplicate), Spoken(kWatsonx),
+                              Spoken(kMcp),    Spoken(kCodingAgent), Spoken(kGateway)};
 
 }  // namespace
 

@@ -21,11 +21,11 @@ struct Vocabulary {
   ErrorField (*error_field)(const Refusal& refusal) = nullptr;
 };
 
-extern const Vocabulary kOpenai, kAnthropic, kGemini, kBedrock, kAzure, kDatabricks, kCohere, kMistral, kOllama,
-    kHuggingface, kReplicate, kWatsonx, kMcp, kCodingAgent, kGateway;
+extern const Vocabulary kOpenai, kAnthropic, kGemini, kBedrock, kAzure, kDatabricks, kCohere, kMistral,
+    kOllama, kHuggingface, kReplicate, kWatsonx, kMcp, kCodingAgent, kGateway;
 
-// The vocabulary of the API whose paths these are, for fronts that carry several ("/anthropic/v1/messages"): by the
-// path's tail alone. nullptr: none of those that can be told so.
+// The vocabulary of the API whose paths these are, for fronts that carry several ("/anthropic/v1/messages"):
+// by the path's tail alone. nullptr: none of those that can be told so.
 const Vocabulary* vocabulary_of(std::string_view path);
 
 }  // namespace warden::provider

@@ -39,10 +39,11 @@ std::string openai_error_body(const Refusal& refusal) {
 // Responses: the typed event that coding agents show (an "error" event makes one of them repeat six times).
 std::string openai_stream_error(const Refusal& refusal, std::string_view) {
   if (!refusal.path.ends_with("/responses")) return sse_event("", openai_error_body(refusal));
-  return sse_event("response.failed",
-                   "{\"type\":\"response.failed\",\"response\":{\"id\":" + quoted(refusal.request_id) +
-                       ",\"object\":\"response\",\"status\":\"failed\",\"error\":{\"code\":" + quoted(refusal.code) +
-                       ",\"message\":" + quoted(refusal.message) + "},\"output\":[]}}");
+  return sse_event(
+      "response.failed",
+      "{\"type\":\"response.failed\",\"response\":{\"id\":" + quoted(refusal.request_id) +
+          ",\"object\":\"response\",\"status\":\"failed\",\"error\":{\"code\":" + quoted(refusal.code) +
+          ",\"message\":" + quoted(refusal.message) + "},\"output\":[]}}");
 }
 
 std::string anthropic_error_body(const Refusal& refusal) {

@@ -9,7 +9,7 @@
 
 namespace warden::provider {
 
-std::string quoted(std::string_view text);  // a JSON string
+std::string quoted(std::string_view text);                            // a JSON string
 std::string sse_event(std::string_view name, std::string_view data);  // `name` empty: an unnamed event
 
 std::string openai_error_body(const Refusal& refusal);

@@ -36,7 +36,9 @@ constexpr std::array<Tail, 16> kTails = {{
 constexpr std::array<std::string_view, 4> kBedrockTails = {"/converse", "/converse-stream", "/invoke",
                                                            "/invoke-with-response-stream"};
 
-bool ends_in(std::string_view path, std::string_view tail) { return path.ends_with(tail); }
+bool ends_in(std::string_view path, std::string_view tail) {
+  return path.ends_with(tail);
+}
 
 const Vocabulary& words_of(std::string_view path) {
   if (path.find("/model/") != path.npos &&
@@ -68,7 +70,9 @@ std::expected<Prompt, Unreadable> read(const RequestLine& line, std::string_view
 std::unique_ptr<AnswerReader> answer(const RequestLine& line, std::string_view content_type) {
   return words_of(line.path).answer(line, content_type);
 }
-std::string error_body(const Refusal& refusal) { return words_of(refusal.path).error_body(refusal); }
+std::string error_body(const Refusal& refusal) {
+  return words_of(refusal.path).error_body(refusal);
+}
 std::string stream_error(const Refusal& refusal, std::string_view content_type) {
   return words_of(refusal.path).stream_error(refusal, content_type);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stream is a JSON array, or server-sent events where alt=sse asked for them; neither has a last event of its own: the
-// chunk with a finish reason is the last. Counts are running totals.
+// A stream is a JSON array, or server-sent events where alt=sse asked for them; neither has a last event of
+// its own: the chunk with a finish reason is the last. Counts are running totals.
 #include "tlsproxy/provider/gemini_answer.h"
 
 #include "tlsproxy/http/media_type.h"
@@ -30,7 +30,8 @@ class GeminiAnswer final : public JsonAnswerReader {
       take_finish(json, reason);
       usage_.terminal |= !json.absent(reason);
     });
-    if (const size_t feedback = json.member(chunk, "promptFeedback"); !json.absent(json.member(feedback, "blockReason"))) {
+    if (const size_t feedback = json.member(chunk, "promptFeedback");
+        !json.absent(json.member(feedback, "blockReason"))) {
       take_finish(json, json.member(feedback, "blockReason"));
       usage_.terminal = true;
     }
@@ -71,10 +72,10 @@ std::unique_ptr<AnswerReader> gemini_answer(const RequestLine& line, std::string
 std::string gemini_error_body(const Refusal& refusal) {
   if (refusal.path.ends_with("/chat/completions")) return openai_error_body(refusal);
   if (refusal.path.ends_with("awPredict")) return anthropic_error_body(refusal);
-  return "{\"error\":{\"code\":" + std::to_string(refusal.status) + ",\"message\":" + quoted(refusal.message) +
-         ",\"status\":" + quoted(status_word(refusal.status)) +
-         ",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":" + quoted(refusal.code) +
-         ",\"domain\":\"egresswarden\"}]}}";
+  return "{\"error\":{\"code\":" + std::to_string(refusal.status) +
+         ",\"message\":" + quoted(refusal.message) + ",\"status\":" + quoted(status_word(refusal.status)) +
+         ",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":" +
+         quoted(refusal.code) + ",\"domain\":\"egresswarden\"}]}}";
 }
 
 std::string gemini_stream_error(const Refusal& refusal, std::string_view content_type) {

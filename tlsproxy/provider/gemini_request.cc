@@ -24,8 +24,8 @@ size_t either(const Body& body, size_t object, std::string_view camel, std::stri
 
 void mark_part(Body& body, size_t part) {
   body.each(part, [&](size_t member) {
-    if (body.named(member, "inlineData") || body.named(member, "inline_data") || body.named(member, "fileData") ||
-        body.named(member, "file_data"))
+    if (body.named(member, "inlineData") || body.named(member, "inline_data") ||
+        body.named(member, "fileData") || body.named(member, "file_data"))
       body.mark(member, Role::file);
     else if (body.named(member, "functionCall") || body.named(member, "function_call") ||
              body.named(member, "executableCode") || body.named(member, "executable_code"))
@@ -38,7 +38,9 @@ void mark_part(Body& body, size_t part) {
 
 Role role_of(std::string_view word) {
   if (word == "model") return Role::assistant;
-  return word == "function" || word == "tool" ? Role::tool_result : word == "system" ? Role::system : Role::user;
+  return word == "function" || word == "tool" ? Role::tool_result
+         : word == "system"                   ? Role::system
+                                              : Role::user;
 }
 
 Fault walk_content(Body& body, size_t content, Role role) {
@@ -59,11 +61,13 @@ Fault walk_content(Body& body, size_t content, Role role) {
 void name_tools(const Body& body, size_t tool, Prompt& prompt) {
   body.each(tool, [&](size_t member) {
     if (!body.named(member, "functionDeclarations") && !body.named(member, "function_declarations")) {
-      prompt.tools.emplace_back(decode_json(body.tape()[member].label));  // a built-in one: {"googleSearch":{}}
+      prompt.tools.emplace_back(
+          decode_json(body.tape()[member].label));  // a built-in one: {"googleSearch":{}}
       return;
     }
     body.each(member, [&](size_t function) {
-      if (std::string name = body.text(function, "name"); !name.empty()) prompt.tools.push_back(std::move(name));
+      if (std::string name = body.text(function, "name"); !name.empty())
+        prompt.tools.push_back(std::move(name));
     });
   });
 }
@@ -82,8 +86,9 @@ Fault walk_each(Body& body, size_t contents, Role role) {
 }  // namespace
 
 Fault walk_contents(Body& body, Prompt& prompt) {
-  if (body.doubled(body.root(), {"contents", "content", "model", "tools", "systemInstruction", "system_instruction",
-                                 "generationConfig", "generation_config", "generateContentRequest"}))
+  if (body.doubled(body.root(),
+                   {"contents", "content", "model", "tools", "systemInstruction", "system_instruction",
+                    "generationConfig", "generation_config", "generateContentRequest"}))
     return Unreadable::duplicate_member;
   const size_t contents = body.top("contents");
   const size_t system = either(body, body.root(), "systemInstruction", "system_instruction");
@@ -188,11 +193,12 @@ constexpr std::array<Method, 16> kMethods = {{
     {"/batchPredictionJobs", "batchPredictionJobs", walk_resource},
 }};
 
-constexpr std::array<std::string_view, 11> kResources = {"models",     "files",      "cachedContents", "tunedModels",
-                                                         "operations", "batches",    "corpora",        "locations",
-                                                         "projects",   "interactions", "fileSearchStores"};
+constexpr std::array<std::string_view, 11> kResources = {
+    "models",  "files",     "cachedContents", "tunedModels",  "operations",      "batches",
+    "corpora", "locations", "projects",       "interactions", "fileSearchStores"};
 
-// /v1/models/{model}:generateContent, /v1/projects/p/locations/l/publishers/google/models/{model}:generateContent
+// /v1/models/{model}:generateContent,
+// /v1/projects/p/locations/l/publishers/google/models/{model}:generateContent
 std::string model_of(std::string_view path) {
   const size_t colon = path.rfind(':');
   if (colon == path.npos) return {};
@@ -206,7 +212,8 @@ std::expected<Prompt, Unreadable> read_gemini(const RequestLine& line, std::stri
   if (line.method != "POST") return read_promptless(line, body, kResources);
   if (is_form(line) || (is_bare_file(line) && line.path.find("/upload/") != line.path.npos))
     return read_upload(line, body);
-  const auto method = std::ranges::find_if(kMethods, [&](const Method& m) { return line.path.ends_with(m.tail); });
+  const auto method =
+      std::ranges::find_if(kMethods, [&](const Method& m) { return line.path.ends_with(m.tail); });
   if (method == kMethods.end()) {
     // The OpenAI-shaped surface: /v1beta/openai/chat/completions, .../endpoints/openapi/chat/completions
     const Route* route = openai_route(line.path);

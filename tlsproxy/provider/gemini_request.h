@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests of the Gemini API and Vertex AI (ai.google.dev/api, cloud.google.com/vertex-ai/generative-ai/docs/reference).
-// Internal to tlsproxy/provider.
+// Requests of the Gemini API and Vertex AI (ai.google.dev/api,
+// cloud.google.com/vertex-ai/generative-ai/docs/reference). Internal to tlsproxy/provider.
 #pragma once
 
 #include <expected>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hugging Face: Text Generation Inference and Text Embeddings Inference (huggingface.github.io/text-generation-inference),
-// the router and the task APIs ({"inputs": ...}), OpenAI's bodies under /v1/.
+// Hugging Face: Text Generation Inference and Text Embeddings Inference
+// (huggingface.github.io/text-generation-inference), the router and the task APIs ({"inputs": ...}), OpenAI's
+// bodies under /v1/.
 #include <algorithm>
 #include <array>
 
@@ -21,7 +22,8 @@ Fault walk_inputs(Body& body, Prompt& prompt) {
   if (body.absent(inputs)) return walk_texts(body, prompt);
   if (body.doubled(0, {"inputs", "parameters"})) return Unreadable::duplicate_member;
   body.mark(inputs, Role::user);
-  if (const auto most = body.integer(body.member(body.top("parameters"), "max_new_tokens"))) prompt.max_tokens = most;
+  if (const auto most = body.integer(body.member(body.top("parameters"), "max_new_tokens")))
+    prompt.max_tokens = most;
   return std::nullopt;
 }
 
@@ -67,11 +69,14 @@ std::string model_of(std::string_view path) {
 
 std::expected<Prompt, Unreadable> read_huggingface(const RequestLine& line, std::string_view body) {
   if (line.method != "POST") return read_promptless(line, body, kResources);
-  const auto route = std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
+  const auto route =
+      std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
   if (route != kRoutes.end()) return read_route(*route, body);
   if (vocabulary_of(line.path) != nullptr || !is_task(line.path)) return kGateway.read(line, body);
-  auto prompt = is_bare_file(line) ? read_upload(line, body)
-                                   : read_route(line.path.find("feature-extraction") == line.path.npos ? kTask : kFeatures, body);
+  auto prompt =
+      is_bare_file(line)
+          ? read_upload(line, body)
+          : read_route(line.path.find("feature-extraction") == line.path.npos ? kTask : kFeatures, body);
   if (prompt && prompt->model.empty()) prompt->model = model_of(line.path);
   return prompt;
 }

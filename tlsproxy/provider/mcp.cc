@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MCP over HTTP (modelcontextprotocol.io/specification, Streamable HTTP): JSON-RPC messages, one or a list of them, posted to
-// one address; answers as JSON or as events.
+// MCP over HTTP (modelcontextprotocol.io/specification, Streamable HTTP): JSON-RPC messages, one or a list of
+// them, posted to one address; answers as JSON or as events.
 #include <array>
 
 #include "tlsproxy/provider/answer_reader.h"
@@ -15,18 +15,20 @@ using Fault = std::optional<Unreadable>;
 
 // Records and policy know these by name; every other method is "mcp".
 std::string_view operation_of(std::string_view method) {
-  static constexpr std::array<std::string_view, 8> kMethods = {"tools/call",     "tools/list", "resources/read",
-                                                               "resources/list", "prompts/get", "prompts/list",
-                                                               "initialize",     "completion/complete"};
+  static constexpr std::array<std::string_view, 8> kMethods = {
+      "tools/call",  "tools/list",   "resources/read", "resources/list",
+      "prompts/get", "prompts/list", "initialize",     "completion/complete"};
   for (const std::string_view known : kMethods)
     if (method == known) return known;
   return "mcp";
 }
 
 Fault walk_message(Body& body, size_t message, Prompt& prompt) {
-  if (!body.is(message, NodeKind::object) || body.text(message, "jsonrpc") != "2.0") return Unreadable::unknown_shape;
+  if (!body.is(message, NodeKind::object) || body.text(message, "jsonrpc") != "2.0")
+    return Unreadable::unknown_shape;
   const size_t params = body.member(message, "params");
-  if (body.doubled(message, {"method", "params", "result"}) || body.doubled(params, {"name", "arguments", "uri"}))
+  if (body.doubled(message, {"method", "params", "result"}) ||
+      body.doubled(params, {"name", "arguments", "uri"}))
     return Unreadable::duplicate_member;
   const std::string method = body.text(message, "method");
   // A list is called by what matters most in it.
@@ -48,7 +50,8 @@ std::expected<Prompt, Unreadable> read_mcp(const RequestLine& line, std::string_
   Prompt prompt;
   prompt.operation = "mcp";
   if (line.method != "POST") {  // GET opens the server's stream, DELETE ends the session
-    if (!body.empty() || (line.method != "GET" && line.method != "DELETE" && line.method != "HEAD" && line.method != "OPTIONS"))
+    if (!body.empty() || (line.method != "GET" && line.method != "DELETE" && line.method != "HEAD" &&
+                          line.method != "OPTIONS"))
       return std::unexpected(Unreadable::unknown_shape);
     return prompt;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mistral (docs.mistral.ai/api): OpenAI's bodies, and its own: fill in the middle, agents, conversations, OCR, moderation of
-// chats, batches.
+// Mistral (docs.mistral.ai/api): OpenAI's bodies, and its own: fill in the middle, agents, conversations,
+// OCR, moderation of chats, batches.
 #include <algorithm>
 #include <array>
 
@@ -58,12 +58,13 @@ constexpr std::array<Route, 9> kRoutes = {{
     {"/batch/jobs", "batch.jobs", walk_job},
     {"/agents", "agents", walk_resource},
 }};
-constexpr std::array<std::string_view, 7> kResources = {"models", "files", "batch", "agents", "conversations", "fine_tuning",
-                                                        "libraries"};
+constexpr std::array<std::string_view, 7> kResources = {"models",        "files",       "batch",    "agents",
+                                                        "conversations", "fine_tuning", "libraries"};
 
 std::expected<Prompt, Unreadable> read_mistral(const RequestLine& line, std::string_view body) {
   if (line.method != "POST") return read_promptless(line, body, kResources);
-  const auto route = std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
+  const auto route =
+      std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
   if (route != kRoutes.end()) return read_route(*route, body);
   // A conversation that goes on: /v1/conversations/{id}
   static constexpr Route kOngoing = {"", "conversations", walk_conversation};
@@ -87,7 +88,8 @@ class MistralConversation final : public JsonAnswerReader {
     const size_t counts = document.member(0, "usage");
     take_count(document, counts, "prompt_tokens", usage_.tokens_in);
     take_count(document, counts, "completion_tokens", usage_.tokens_out);
-    document.each(document.member(0, "outputs"), [&](size_t output) { take_model(document, document.member(output, "model")); });
+    document.each(document.member(0, "outputs"),
+                  [&](size_t output) { take_model(document, document.member(output, "model")); });
   }
 };
 
@@ -98,17 +100,21 @@ std::unique_ptr<AnswerReader> mistral_answer(const RequestLine& line, std::strin
 
 std::string mistral_error_body(const Refusal& refusal) {
   return "{\"object\":\"error\",\"message\":" + quoted(refusal.message) +
-         ",\"type\":" + quoted(openai_error_type(refusal.status)) + ",\"param\":null,\"code\":" + quoted(refusal.code) + "}";
+         ",\"type\":" + quoted(openai_error_type(refusal.status)) +
+         ",\"param\":null,\"code\":" + quoted(refusal.code) + "}";
 }
 
 std::string mistral_stream_error(const Refusal& refusal, std::string_view) {
-  if (refusal.path.find("/conversations") == refusal.path.npos) return sse_event("", mistral_error_body(refusal));
-  return sse_event("conversation.response.error", "{\"type\":\"conversation.response.error\",\"message\":" +
-                                                      quoted(refusal.message) + ",\"code\":" + std::to_string(refusal.status) + "}");
+  if (refusal.path.find("/conversations") == refusal.path.npos)
+    return sse_event("", mistral_error_body(refusal));
+  return sse_event("conversation.response.error",
+                   "{\"type\":\"conversation.response.error\",\"message\":" + quoted(refusal.message) +
+                       ",\"code\":" + std::to_string(refusal.status) + "}");
 }
 
 }  // namespace
 
-const Vocabulary kMistral = {"mistral", read_mistral, mistral_answer, mistral_error_body, mistral_stream_error};
+const Vocabulary kMistral = {"mistral", read_mistral, mistral_answer, mistral_error_body,
+                             mistral_stream_error};
 
 }  // namespace warden::provider

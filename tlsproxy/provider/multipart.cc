@@ -95,7 +95,8 @@ bool read_part(std::string_view bytes, FormPart& part) {
   for (std::string_view rest = part.head; !rest.empty();) {
     const size_t end = rest.find("\r\n");
     const std::string_view line = rest.substr(0, end);
-    if (line.find_first_of("\r\n") != line.npos || line.starts_with(' ') || line.starts_with('\t')) return false;
+    if (line.find_first_of("\r\n") != line.npos || line.starts_with(' ') || line.starts_with('\t'))
+      return false;
     if (!read_field(line, part)) return false;
     rest.remove_prefix(end + 2);
   }
@@ -115,14 +116,16 @@ std::string boundary_of(std::string_view field) {
 std::expected<std::vector<FormPart>, Unreadable> split_multipart(std::string_view content_type_field,
                                                                  std::string_view body) {
   const std::string boundary = boundary_of(content_type_field);
-  if (boundary.empty() || !body.starts_with("--" + boundary)) return std::unexpected(Unreadable::unknown_shape);
+  if (boundary.empty() || !body.starts_with("--" + boundary))
+    return std::unexpected(Unreadable::unknown_shape);
   const std::string delimiter = "\r\n--" + boundary;
   std::vector<FormPart> parts;
   std::string_view rest = body.substr(2 + boundary.size());
   while (!rest.starts_with("--")) {
     if (!rest.starts_with("\r\n") || parts.size() == kMultipartPartsMax)
       return std::unexpected(Unreadable::unknown_shape);
-    // The line end that closes the delimiter may be the one that opens the next: an empty part without a head.
+    // The line end that closes the delimiter may be the one that opens the next: an empty part without a
+    // head.
     rest.remove_prefix(2);
     const size_t end = rest.find(delimiter);
     if (end == rest.npos) return std::unexpected(Unreadable::unknown_shape);

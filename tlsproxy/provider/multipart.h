@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// split_multipart: the parts of a multipart body (RFC 2046 section 5.1, RFC 7578, RFC 2387), strictly: what two readers
-// could take differently (text before the first or behind the last delimiter, a coded part, a part without its blank line)
-// is refused. Internal to tlsproxy/provider.
+// split_multipart: the parts of a multipart body (RFC 2046 section 5.1, RFC 7578, RFC 2387), strictly: what
+// two readers could take differently (text before the first or behind the last delimiter, a coded part, a
+// part without its blank line) is refused. Internal to tlsproxy/provider.
 #pragma once
 
 #include <expected>

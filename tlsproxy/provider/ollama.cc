@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ollama (github.com/ollama/ollama/blob/main/docs/api.md): JSON lines, streamed unless "stream" is false; the last line has
-// "done": true and the counts. Its OpenAI- and Anthropic-shaped surfaces lie under /v1/.
+// Ollama (github.com/ollama/ollama/blob/main/docs/api.md): JSON lines, streamed unless "stream" is false; the
+// last line has "done": true and the counts. Its OpenAI- and Anthropic-shaped surfaces lie under /v1/.
 #include <algorithm>
 #include <array>
 
@@ -17,13 +17,15 @@ using Fault = std::optional<Unreadable>;
 
 void read_options(const Body& body, Prompt& prompt) {
   const size_t options = body.top("options");
-  if (const auto most = body.integer(body.member(options, "num_predict")); most && *most > 0) prompt.max_tokens = most;
+  if (const auto most = body.integer(body.member(options, "num_predict")); most && *most > 0)
+    prompt.max_tokens = most;
   prompt.stream = body.absent(body.top("stream")) || prompt.stream;
 }
 
 Fault walk_ollama_chat(Body& body, Prompt& prompt) {
   if (const Fault fault = walk_chat(body, prompt)) return fault;
-  body.each(body.top("messages"), [&](size_t message) { body.mark(body.member(message, "images"), Role::file); });
+  body.each(body.top("messages"),
+            [&](size_t message) { body.mark(body.member(message, "images"), Role::file); });
   read_options(body, prompt);
   return std::nullopt;
 }
@@ -44,7 +46,8 @@ Fault walk_embed(Body& body, Prompt&) {
 }
 
 Fault walk_create(Body& body, Prompt& prompt) {
-  for (const std::string_view text : {"system", "template", "modelfile"}) body.mark(body.top(text), Role::system);
+  for (const std::string_view text : {"system", "template", "modelfile"})
+    body.mark(body.top(text), Role::system);
   body.mark(body.top("messages"), Role::user);
   return walk_resource(body, prompt);
 }
@@ -64,7 +67,8 @@ constexpr std::array<std::string_view, 5> kResources = {"tags", "ps", "version",
 
 std::expected<Prompt, Unreadable> read_ollama(const RequestLine& line, std::string_view body) {
   if (line.method == "POST") {
-    const auto route = std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
+    const auto route =
+        std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
     if (route != kRoutes.end()) return read_route(*route, body);
     if (line.path.find("/v1/") == line.path.npos) return std::unexpected(Unreadable::unknown_path);
     return kGateway.read(line, body);
@@ -74,7 +78,8 @@ std::expected<Prompt, Unreadable> read_ollama(const RequestLine& line, std::stri
     return read_route(kDelete, body);
   }
   if (line.path == "/") {  // "Ollama is running"
-    if (!body.empty() || (line.method != "GET" && line.method != "HEAD")) return std::unexpected(Unreadable::unknown_path);
+    if (!body.empty() || (line.method != "GET" && line.method != "HEAD"))
+      return std::unexpected(Unreadable::unknown_path);
     Prompt alive;
     alive.operation = "version";
     return alive;

@@ -21,7 +21,8 @@ class OpenaiAnswer final : public JsonAnswerReader {
           type == "response.completed" || type == "response.failed" || type == "response.incomplete";
       take(event, response, ends);
       usage_.terminal |= ends;
-    } else if (type == "error" || event.text(0, "object") == "error" || !event.absent(event.member(0, "error"))) {
+    } else if (type == "error" || event.text(0, "object") == "error" ||
+               !event.absent(event.member(0, "error"))) {
       add_finish("error");
     } else {
       take(event, 0, true);

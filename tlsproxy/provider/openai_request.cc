@@ -42,9 +42,9 @@ constexpr std::array<Route, 17> kRoutes = {{
 }};
 
 constexpr std::array<std::string_view, 19> kResources = {
-    "models",      "responses", "files",         "batches",       "fine_tuning", "assistants", "threads",
-    "evals",       "videos",    "conversations", "vector_stores", "containers",  "organization",
-    "completions", "uploads",   "deployments",   "engines",       "skills",      "realtime"};
+    "models",  "responses",   "files",         "batches",       "fine_tuning", "assistants",   "threads",
+    "evals",   "videos",      "conversations", "vector_stores", "containers",  "organization", "completions",
+    "uploads", "deployments", "engines",       "skills",        "realtime"};
 
 // Azure names the model in the path: /openai/deployments/{deployment}/chat/completions.
 std::string deployment_of(std::string_view path) {
@@ -73,7 +73,8 @@ const Route* resource_route(std::string_view path) {
 
 // POSTs that carry nothing: /v1/batches/{id}/cancel.
 bool is_bare_action(std::string_view path) {
-  return path.ends_with("/cancel") || path.ends_with("/complete") || path.ends_with("/pause") || path.ends_with("/resume");
+  return path.ends_with("/cancel") || path.ends_with("/complete") || path.ends_with("/pause") ||
+         path.ends_with("/resume");
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests of the OpenAI API (platform.openai.com/docs/api-reference) and the walks that dialects of its shape share.
-// Internal to tlsproxy/provider.
+// Requests of the OpenAI API (platform.openai.com/docs/api-reference) and the walks that dialects of its
+// shape share. Internal to tlsproxy/provider.
 #pragma once
 
 #include <expected>
@@ -20,9 +20,11 @@ std::optional<Unreadable> walk_text_completion(Body& body, Prompt& prompt);
 std::optional<Unreadable> walk_responses(Body& body, Prompt& prompt);
 std::optional<Unreadable> walk_embeddings(Body& body, Prompt& prompt);
 std::optional<Unreadable> walk_moderations(Body& body, Prompt& prompt);
-// Writes to a resource (a thread, a vector store, a job): every string is walked, instructions and contents by role.
+// Writes to a resource (a thread, a vector store, a job): every string is walked, instructions and contents
+// by role.
 std::optional<Unreadable> walk_resource(Body& body, Prompt& prompt);
-std::optional<Unreadable> walk_media(Body& body, Prompt& prompt);  // images, speech, videos: {prompt} or {input}
+std::optional<Unreadable> walk_media(Body& body,
+                                     Prompt& prompt);  // images, speech, videos: {prompt} or {input}
 // {query, documents} as rerankers take them, {text}, {texts}.
 std::optional<Unreadable> walk_texts(Body& body, Prompt& prompt);
 
@@ -32,7 +34,8 @@ struct Route {
   Walk walk;
 };
 const Route* openai_route(std::string_view path);
-// A JSON request of one route; what it names beside (model, stream, limits, claims) is read as OpenAI names it.
+// A JSON request of one route; what it names beside (model, stream, limits, claims) is read as OpenAI names
+// it.
 std::expected<Prompt, Unreadable> read_route(const Route& route, std::string_view body);
 // The request at body.root(), without its parts: for requests inside others.
 std::optional<Unreadable> walk_route(const Route& route, Body& body, Prompt& prompt);

@@ -119,9 +119,8 @@ Fault walk_responses(Body& body, Prompt& prompt) {
       if (!fault) fault = read_item(body, item);
     });
     if (fault) return fault;
-  } else if (!body.absent(input) ||
-             (body.absent(stored) && body.absent(body.top("previous_response_id")) &&
-              body.absent(body.top("conversation")))) {
+  } else if (!body.absent(input) || (body.absent(stored) && body.absent(body.top("previous_response_id")) &&
+                                     body.absent(body.top("conversation")))) {
     return Unreadable::unknown_shape;
   }
   body.mark(body.top("instructions"), Role::system);
@@ -158,7 +157,8 @@ Fault walk_moderations(Body& body, Prompt&) {
 Fault walk_resource(Body& body, Prompt& prompt) {
   for (size_t at = body.root() + 1; at < body.tape()[body.root()].end; ++at) {
     if (body.named(at, "instructions") || body.named(at, "description")) body.mark(at, Role::system);
-    if (body.named(at, "content") || body.named(at, "items") || body.named(at, "messages")) body.mark(at, Role::user);
+    if (body.named(at, "content") || body.named(at, "items") || body.named(at, "messages"))
+      body.mark(at, Role::user);
     if (body.named(at, "output")) body.mark(at, Role::tool_result);
   }
   read_tools(body, body.top("tools"), prompt);
@@ -177,8 +177,8 @@ Fault walk_media(Body& body, Prompt&) {
 
 Fault walk_texts(Body& body, Prompt&) {
   bool any = false;
-  for (const std::string_view name :
-       {"query", "queries", "documents", "text", "texts", "input", "inputs", "prompt", "messages", "text_1", "text_2", "examples"}) {
+  for (const std::string_view name : {"query", "queries", "documents", "text", "texts", "input", "inputs",
+                                      "prompt", "messages", "text_1", "text_2", "examples"}) {
     const size_t text = body.top(name);
     any |= !body.absent(text);
     body.mark(text, name == "documents" ? Role::file : Role::user);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replicate (replicate.com/docs/reference/http): {"version", "input": what the model takes}; answers at once, later, or as
-// events from another address ("output", then "done").
+// Replicate (replicate.com/docs/reference/http): {"version", "input": what the model takes}; answers at once,
+// later, or as events from another address ("output", then "done").
 #include <algorithm>
 #include <array>
 
@@ -38,8 +38,8 @@ constexpr std::array<Route, 3> kRoutes = {{
     {"/trainings", "trainings", walk_prediction},
     {"/deployments", "deployments", walk_resource},
 }};
-constexpr std::array<std::string_view, 8> kResources = {"predictions", "models",      "trainings", "deployments",
-                                                        "collections", "hardware",    "account",   "files"};
+constexpr std::array<std::string_view, 8> kResources = {"predictions", "models",   "trainings", "deployments",
+                                                        "collections", "hardware", "account",   "files"};
 
 // /v1/models/{owner}/{name}/predictions
 std::string model_of(std::string_view path) {
@@ -61,7 +61,8 @@ std::expected<Prompt, Unreadable> read_replicate(const RequestLine& line, std::s
     bare.operation = "predictions";
     return bare;
   }
-  const auto route = std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
+  const auto route =
+      std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
   if (route == kRoutes.end()) return std::unexpected(Unreadable::unknown_path);
   auto prompt = read_route(*route, body);
   if (std::string model = model_of(line.path); prompt && !model.empty()) prompt->model = std::move(model);

@@ -31,10 +31,19 @@ bool is_text(std::string_view bytes) {
 // Pictures and sound by their first bytes; what a media type says of a file is the sender's word.
 bool is_media(std::string_view bytes) {
   using namespace std::string_view_literals;
-  static constexpr std::array kMarks = {"\x89PNG\r\n"sv, "\xff\xd8\xff"sv, "GIF8"sv, "OggS"sv, "fLaC"sv,
-                                        "ID3"sv,         "\xff\xfb"sv,     "\xff\xf3"sv, "\xff\xf2"sv, "\xff\xf1"sv,
+  static constexpr std::array kMarks = {"\x89PNG\r\n"sv,
+                                        "\xff\xd8\xff"sv,
+                                        "GIF8"sv,
+                                        "OggS"sv,
+                                        "fLaC"sv,
+                                        "ID3"sv,
+                                        "\xff\xfb"sv,
+                                        "\xff\xf3"sv,
+                                        "\xff\xf2"sv,
+                                        "\xff\xf1"sv,
                                         "\x1a\x45\xdf\xa3"sv};
-  if (std::ranges::any_of(kMarks, [&](std::string_view mark) { return bytes.starts_with(mark); })) return true;
+  if (std::ranges::any_of(kMarks, [&](std::string_view mark) { return bytes.starts_with(mark); }))
+    return true;
   if (bytes.size() < 12) return false;
   if (bytes.starts_with("RIFF")) return bytes.substr(8, 4) == "WAVE" || bytes.substr(8, 4) == "WEBP";
   return bytes.substr(4, 4) == "ftyp";  // MP4, M4A, HEIC
@@ -61,7 +70,8 @@ Fault read_line(std::string_view text, Body& body, Prompt& prompt) {
   body.enter(request_of(body));
   body.mark(0, Role::file);
   Prompt inner;
-  if (const Fault fault = read_common(body, {"max_tokens", "max_completion_tokens", "max_output_tokens"}, inner))
+  if (const Fault fault =
+          read_common(body, {"max_tokens", "max_completion_tokens", "max_output_tokens"}, inner))
     return fault;
   if (const Walk walk = walk_of(body))
     if (const Fault fault = walk(body, inner)) return fault;
@@ -115,8 +125,8 @@ bool is_line_purpose(std::string_view purpose) {
 }
 
 bool is_lines(const FormPart& part, std::string_view purpose) {
-  return is_line_purpose(purpose) || part.filename.ends_with(".jsonl") || part.content_type.ends_with("jsonl") ||
-         part.content_type.ends_with("x-ndjson");
+  return is_line_purpose(purpose) || part.filename.ends_with(".jsonl") ||
+         part.content_type.ends_with("jsonl") || part.content_type.ends_with("x-ndjson");
 }
 
 Role role_of_field(std::string_view name) {
@@ -134,11 +144,13 @@ Fault read_form(const std::vector<FormPart>& form, Prompt& prompt) {
   }
   prompt.model = model;
   for (const FormPart& part : form) {
-    if (const Fault fault = add_part(prompt, {part.head, PartForm::plain, Role::other, "part", false, false})) return fault;
+    if (const Fault fault = add_part(prompt, {part.head, PartForm::plain, Role::other, "part", false, false}))
+      return fault;
     const bool file = !part.filename.empty() || part.name == "file" || !is_text(part.content);
     if (part.name == "stream") prompt.stream = part.content == "true";
-    const Fault fault = file ? read_file(part.content, is_lines(part, purpose), !part.own_length, prompt)
-                             : read_text(part.content, role_of_field(part.name), "field", !part.own_length, prompt);
+    const Fault fault =
+        file ? read_file(part.content, is_lines(part, purpose), !part.own_length, prompt)
+             : read_text(part.content, role_of_field(part.name), "field", !part.own_length, prompt);
     if (fault) return fault;
   }
   return std::nullopt;
@@ -154,7 +166,9 @@ std::string_view operation_of(std::string_view path) {
 
 }  // namespace
 
-bool is_form(const RequestLine& line) { return line.content_type.starts_with("multipart/"); }
+bool is_form(const RequestLine& line) {
+  return line.content_type.starts_with("multipart/");
+}
 
 bool is_bare_file(const RequestLine& line) {
   const std::string_view type = line.content_type;
@@ -164,7 +178,8 @@ bool is_bare_file(const RequestLine& line) {
 }
 
 Fault same_model(const std::string& model, Prompt& prompt) {
-  return model.empty() || prompt.model.empty() || model == prompt.model ? std::nullopt : Fault(Unreadable::mixed_models);
+  return model.empty() || prompt.model.empty() || model == prompt.model ? std::nullopt
+                                                                        : Fault(Unreadable::mixed_models);
 }
 
 Fault read_lines(std::string_view text, Prompt& prompt) {

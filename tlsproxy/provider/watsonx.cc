@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// IBM watsonx.ai (cloud.ibm.com/apidocs/watsonx-ai): /ml/v1/text/..., the model in "model_id" or a deployment in the path.
+// IBM watsonx.ai (cloud.ibm.com/apidocs/watsonx-ai): /ml/v1/text/..., the model in "model_id" or a deployment
+// in the path.
 #include <algorithm>
 #include <array>
 
@@ -15,9 +16,11 @@ namespace {
 using Fault = std::optional<Unreadable>;
 
 Fault read_model(const Body& body, Prompt& prompt) {
-  if (body.doubled(0, {"model_id", "input", "inputs", "messages", "parameters"})) return Unreadable::duplicate_member;
+  if (body.doubled(0, {"model_id", "input", "inputs", "messages", "parameters"}))
+    return Unreadable::duplicate_member;
   prompt.model = body.text(0, "model_id");
-  if (const auto most = body.integer(body.member(body.top("parameters"), "max_new_tokens"))) prompt.max_tokens = most;
+  if (const auto most = body.integer(body.member(body.top("parameters"), "max_new_tokens")))
+    prompt.max_tokens = most;
   return std::nullopt;
 }
 
@@ -65,8 +68,8 @@ constexpr std::array<Route, 8> kRoutes = {{
     {"/text/tokenization", "tokenization", walk_other},
     {"/text/detection", "detection", walk_other},
 }};
-constexpr std::array<std::string_view, 4> kResources = {"foundation_model_specs", "foundation_model_tasks", "deployments",
-                                                        "models"};
+constexpr std::array<std::string_view, 4> kResources = {"foundation_model_specs", "foundation_model_tasks",
+                                                        "deployments", "models"};
 
 std::string deployment_of(std::string_view path) {
   constexpr std::string_view kMark = "/deployments/";
@@ -78,7 +81,8 @@ std::string deployment_of(std::string_view path) {
 
 std::expected<Prompt, Unreadable> read_watsonx(const RequestLine& line, std::string_view body) {
   if (line.method != "POST") return read_promptless(line, body, kResources);
-  const auto route = std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
+  const auto route =
+      std::ranges::find_if(kRoutes, [&](const Route& r) { return line.path.ends_with(r.tail); });
   if (route == kRoutes.end()) return std::unexpected(Unreadable::unknown_path);
   auto prompt = read_route(*route, body);
   if (std::string deployment = deployment_of(line.path); prompt && !deployment.empty())
@@ -123,7 +127,8 @@ std::unique_ptr<AnswerReader> watsonx_answer(const RequestLine&, std::string_vie
 
 std::string watsonx_error_body(const Refusal& refusal) {
   return "{\"errors\":[{\"code\":" + quoted(refusal.code) + ",\"message\":" + quoted(refusal.message) +
-         "}],\"trace\":" + quoted(refusal.request_id) + ",\"status_code\":" + std::to_string(refusal.status) + "}";
+         "}],\"trace\":" + quoted(refusal.request_id) + ",\"status_code\":" + std::to_string(refusal.status) +
+         "}";
 }
 
 std::string watsonx_stream_error(const Refusal& refusal, std::string_view) {
@@ -132,6 +137,7 @@ std::string watsonx_stream_error(const Refusal& refusal, std::string_view) {
 
 }  // namespace
 
-const Vocabulary kWatsonx = {"watsonx", read_watsonx, watsonx_answer, watsonx_error_body, watsonx_stream_error};
+const Vocabulary kWatsonx = {"watsonx", read_watsonx, watsonx_answer, watsonx_error_body,
+                             watsonx_stream_error};
 
 }  // namespace warden::provider
