@@ -79,8 +79,9 @@ void Context::set_field(std::string_view name) {
   field_.erase(std::unique(field_.begin(), field_.end()), field_.end());
 }
 
-void Context::set_text(std::string_view text) {
+void Context::set_text(std::string_view text, bool partial) {
   text_ = text;
+  field_text_ = !partial && text.size() <= kFieldText;
   words_.clear();
   covered_ = 0;
 }
@@ -109,7 +110,7 @@ bool Context::adjoins(uint32_t label_end, uint32_t value_begin) const {
   for (uint32_t at = label_end; at < value_begin;) {
     const char c = text_[at];
     if (!is_word(c)) {
-      if (c == '\n' || c == ';' || c == '?' || c == '!') return false;
+      if (c == '\n' || c == '\f' || c == ';' || c == '?' || c == '!') return false;
       ++at;
       continue;
     }
@@ -127,8 +128,8 @@ Surroundings Context::around(Extent span, DetectorIndex detector) {
   cover(span.begin > kBefore + kMargin ? span.begin - kBefore - kMargin : 0,
         std::min(size, span.end + kAfter));
   if (std::binary_search(field_.begin(), field_.end(), detector)) {
-    found.support = size <= kFieldText ? Support::labelled : Support::near;
-  } else if (size <= kFieldText) {
+    found.support = field_text_ ? Support::labelled : Support::near;
+  } else if (field_text_) {
     found.rival = !field_.empty();
     found.contrary = field_contrary_;
   }
@@ -155,6 +156,17 @@ Surroundings Context::around(Extent span, DetectorIndex detector) {
     if (word->span.begin >= span.end && names(word->id, detector)) found.support = Support::near;
   }
   return found;
+}
+
+bool Context::named(uint32_t at) {
+  if (field_text_ && !field_.empty()) return true;
+  cover(at > kBefore + kMargin ? at - kBefore - kMargin : 0, at);
+  for (auto word = words_.end(); word != words_.begin();) {
+    --word;
+    if (word->span.end + kBefore < at) return false;
+    if (word->span.end <= at && !pack_.words[word->id].detectors.empty()) return true;
+  }
+  return false;
 }
 
 }  // namespace warden::classify

@@ -23,8 +23,11 @@ class Context {
   Context(const CompiledPack& pack, Scratch& scratch) : pack_(pack), scratch_(scratch) {}
   void set_field(
       std::string_view name);  // the segment's field name; detectors it names are in field_detectors()
-  void set_text(std::string_view text);
+  // `partial`: a part of a longer text, of which a field's name says less.
+  void set_text(std::string_view text, bool partial);
   Surroundings around(Extent span, DetectorIndex detector);
+  // A word for some detector's type stands close before `at`, or names the whole text. Ask in ascending order.
+  bool named(uint32_t at);
   [[nodiscard]] const std::vector<DetectorIndex>& field_detectors() const { return field_; }
   [[nodiscard]] bool failed() const { return failed_; }
 
@@ -43,6 +46,7 @@ class Context {
   std::string_view text_;
   std::vector<DetectorIndex> field_;
   bool field_contrary_ = false;
+  bool field_text_ = false;  // the text is short enough to be what the field's name says
   std::vector<Word> words_;  // ordered by end
   uint32_t covered_ = 0;     // words of text_ are known up to here, from wherever candidates began
   std::vector<LiteralHit> hits_;

@@ -17,7 +17,7 @@ enum class Trigger : uint8_t {
   number,   // a window of digit groups whose digit count is in `lengths`
   word,     // an alphanumeric run holding a digit and a letter whose length is in `lengths`
   at_sign,  // '@'
-  literal,  // one of `anchors`, case-sensitive
+  literal,  // one of `anchors`, case-sensitive unless `caseless`
   keyword,  // one of `labels` in the text, or as the segment's field name (then Candidate::field is set)
 };
 
@@ -59,6 +59,7 @@ struct Detector {
       {};                // documented example values, normalised (letters and digits only), '|' between
   uint8_t near = 0;      // confidence with a key word within 64 bytes before or 32 after
   uint8_t labelled = 0;  // confidence with a label directly before, or as the field's name
+  bool caseless = false;  // Trigger::literal: `anchors` in any case
 };
 
 constexpr uint64_t lengths(unsigned from, unsigned to) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "agent/base/digest.h"
+#include "policy/classify/chars.h"
 #include "policy/classify/tables.h"
 
 namespace warden::classify {
@@ -18,7 +19,7 @@ constexpr std::array<std::string_view, 20> kClasses = {
     "source_code", "custom",   "unscannable",    "opaque",     ""};
 
 // Changes of code that change findings, so that `cls.ruleset` of a record tells engines apart.
-constexpr std::string_view kEngineVersion = "1";
+constexpr std::string_view kEngineVersion = "2";
 
 template <class Use>
 void for_each_part(std::string_view list, Use use) {
@@ -52,6 +53,24 @@ void add_words(WordMap& map, std::string_view list, const DetectorIndex* detecto
   });
 }
 
+// The labels and the single words of them, of a length that nothing else has by chance.
+std::unordered_set<std::string> parts_of(const WordMap& map) {
+  constexpr size_t kPartMin = 3;
+  std::unordered_set<std::string> parts;
+  for (const auto& [label, users] : map) {
+    std::string part;
+    for (const char c : label + " ") {
+      if (is_alpha(c)) {
+        part += lower(c);
+        continue;
+      }
+      if (part.size() >= kPartMin) parts.insert(part);
+      part.clear();
+    }
+  }
+  return parts;
+}
+
 }  // namespace
 
 uint8_t class_rank(std::string_view data_class) {
@@ -83,12 +102,12 @@ void CompiledPack::index(const Detector& detector) {
 Result<std::shared_ptr<const Pack>, PackError> CompiledPack::build() {
   auto pack = std::make_shared<CompiledPack>();
   std::vector<Literal> anchor_literals;
-  const auto add_anchor = [&](std::string text, bool keyword) {
-    pack->anchors.push_back({static_cast<DetectorIndex>(pack->detectors.size() - 1),
-                             static_cast<uint16_t>(text.size()), keyword});
-    anchor_literals.push_back({std::move(text), keyword});
+  const auto add_anchor = [&](std::string text, bool caseless) {
+    pack->anchors.push_back({static_cast<DetectorIndex>(pack->detectors.size() - 1), static_cast<uint16_t>(text.size())});
+    anchor_literals.push_back({std::move(text), caseless});
   };
   WordMap word_map;
+  WordMap named_by;  // words of which each names some value
   Sha256 hash;
   hash.update(kEngineVersion);
   for (const std::span<const Detector> table : all_tables()) {
@@ -96,19 +115,23 @@ Result<std::shared_ptr<const Pack>, PackError> CompiledPack::build() {
       pack->index(detector);
       const auto id = static_cast<DetectorIndex>(pack->detectors.size() - 1);
       add_words(word_map, detector.labels, &id);
-      for_each_part(detector.anchors, [&](std::string_view text) { add_anchor(std::string(text), false); });
+      if (detector.caseless) add_words(named_by, detector.anchors, nullptr);
+      for_each_part(detector.anchors, [&](std::string_view text) { add_anchor(std::string(text), detector.caseless); });
       if (detector.trigger == Trigger::keyword) {
         for_each_part(detector.labels, [&](std::string_view word) {
           for (std::string& form : spellings(word)) add_anchor(std::move(form), true);
         });
       }
       for (const std::string_view part :
-           {detector.id, detector.data_class, detector.labels, detector.anchors, detector.examples}) {
+           {detector.id, detector.data_class, detector.labels, detector.anchors, detector.examples,
+            std::string_view(detector.caseless ? "i" : "")}) {
         hash.update(part);
         hash.update(std::string_view("\0", 1));
       }
     }
   }
+  named_by.insert(word_map.begin(), word_map.end());
+  pack->label_words = parts_of(named_by);
   add_words(word_map, other_meanings(), nullptr);
   hash.update(other_meanings());
   pack->digest_ = hash.finish();

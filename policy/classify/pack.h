@@ -6,7 +6,9 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "policy/classify/detector.h"
@@ -20,7 +22,6 @@ using DetectorIndex = uint16_t;
 struct Anchor {
   DetectorIndex detector;
   uint16_t size;
-  bool keyword;  // stands on token boundaries
 };
 
 // A label or key word and the detectors it speaks for; one with none speaks against ("order id", "commit").
@@ -36,6 +37,9 @@ class CompiledPack final : public Pack {
   [[nodiscard]] bool knows_detector(std::string_view id) const override;
   [[nodiscard]] bool knows_class(std::string_view name) const override;
 
+  // A word that labels are made of, in lower case.
+  [[nodiscard]] bool is_label_word(const std::string& word) const { return label_words.contains(word); }
+
   std::vector<const Detector*> detectors;
   std::vector<uint8_t> ranks;  // by detector: its class's place in overlap resolution, lower wins
   std::array<std::vector<DetectorIndex>, 64> by_digits;
@@ -43,6 +47,7 @@ class CompiledPack final : public Pack {
   std::vector<DetectorIndex> at_sign;
   std::vector<Anchor> anchors;
   std::vector<ContextWord> words;
+  std::unordered_set<std::string> label_words;
   std::unique_ptr<Literals> anchor_set;
   std::unique_ptr<Literals> word_set;
 

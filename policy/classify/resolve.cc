@@ -25,10 +25,33 @@ bool earlier(const RankedFinding& a, const RankedFinding& b) {
   return std::tie(a.finding.segment, a.finding.begin) < std::tie(b.finding.segment, b.finding.begin);
 }
 
+// Drops the findings, but for secrets, that lie strictly inside an encoded one.
+void drop_digits_of_encodings(std::vector<RankedFinding>& findings) {
+  std::vector<Finding> runs;
+  for (const RankedFinding& one : findings) {
+    if (one.encoded && one.finding.tier != Tier::suppressed) runs.push_back(one.finding);
+  }
+  if (runs.empty()) return;
+  const auto place = [](const Finding& f) { return std::make_tuple(f.segment, f.begin); };
+  std::sort(runs.begin(), runs.end(), [&](const Finding& a, const Finding& b) { return place(a) < place(b); });
+  for (size_t i = 1; i < runs.size(); ++i) {
+    if (runs[i].segment == runs[i - 1].segment && runs[i].end < runs[i - 1].end) runs[i] = runs[i - 1];  // the run that reaches furthest
+  }
+  std::erase_if(findings, [&](const RankedFinding& one) {
+    const Finding& f = one.finding;
+    if (one.encoded || f.data_class == "secret") return false;
+    const auto after = std::partition_point(runs.begin(), runs.end(), [&](const Finding& run) { return place(run) <= place(f); });
+    if (after == runs.begin()) return false;
+    const Finding& run = *(after - 1);
+    return run.segment == f.segment && run.end >= f.end && run.end - run.begin > f.end - f.begin;
+  });
+}
+
 }  // namespace
 
 void resolve_overlaps(std::vector<RankedFinding>& findings) {
   if (findings.size() < 2) return;
+  drop_digits_of_encodings(findings);
   std::sort(findings.begin(), findings.end(), wins);
   using Place = std::tuple<uint32_t, uint32_t, uint32_t>;  // segment, end, begin: what is taken, ordered
   std::set<Place> taken;

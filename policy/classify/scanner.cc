@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scan of a request: each segment's text, the layers hidden in it, and the seams between joined segments.
 #include <algorithm>
-#include <deque>
 
 #include "agent/base/check.h"
 #include "policy/classify/engine.h"
-#include "policy/classify/layers.h"
 #include "policy/classify/pack.h"
 #include "policy/classify/resolve.h"
+#include "policy/classify/seam.h"
 #include "policy/classify/text_scan.h"
 #include "policy/classify/unicode.h"
-#include "policy/classify/view.h"
+#include "policy/classify/views.h"
 
 namespace warden::classify {
 namespace {
 
-constexpr uint8_t kDepthMax = 3;
-constexpr size_t kRunsMax = 64;  // encoded runs decoded per view
-constexpr size_t kSeam = 64;     // bytes on each side of a joint that a value may span
+constexpr uint8_t kDepthMax = 4;  // layers one in another, joints included
 constexpr int kMaskRounds = 3;
+constexpr uint64_t kDecodedSpare = 4096;  // so that a short text is looked at to the last layer
 constexpr size_t kSegmentMax = 1u << 31;
 constexpr size_t kKeptBytes = 1 << 20;  // of a buffer, from one scan to the next
 
@@ -28,188 +26,115 @@ struct Scanner::State {
   explicit State(std::shared_ptr<const CompiledPack> loaded)
       : pack(std::move(loaded)),
         ready(pack->anchor_set->prepare(scratch) && pack->word_set->prepare(scratch)),
-        scan(*pack, scratch) {}
-
-  // A piece of the virtual text across a joint: out[begin, end) is the text view's [from, from + end -
-  // begin).
-  struct SeamPiece {
-    uint32_t segment;
-    const View* view;
-    Extent out;
-    uint32_t from;
-  };
+        scan(*pack, scratch),
+        views(*pack) {}
 
   void run(std::span<const Segment> segments, const Budget& budget);
-  bool scan_masked(std::span<const Segment> segments);
   bool admit(const Segment& segment, const Budget& budget);
-  View& new_view(const View* parent);
-  const View* text_view(const Segment& segment);
-  const View* folded(const View* view);
+  bool scan_masked(std::span<const Segment> segments);
   void scan_segment(uint32_t index, const Segment& segment);
-  void scan_view(uint32_t index, const View* view);
-  void scan_layers(uint32_t index, const View* view);
   void scan_seam(std::span<const Segment> segments, uint32_t second);
+  void walk(const View* unfolded);
+  void enter(View* derived);
+  void scan_view(const View* view);
   void add(uint32_t segment, const Hit& hit, Extent original);
-  bool whole(const View& view);
+  void worsen(ScanStatus status) { report.status = std::max(report.status, status); }
   void forget();
 
   std::shared_ptr<const CompiledPack> pack;
   Scratch scratch;
   bool ready;
   TextScan scan;
-  std::deque<View> views;  // of the segment in hand; addresses stay
-  size_t views_used = 0;
-  std::vector<EncodedRun> runs;
+  Views views;
+  Seam seam;
+  bool in_layer = false;  // the view in hand is a derived one
+  bool in_seam = false;   // the view in hand is of the seam, not of a segment
+  uint32_t segment = 0;   // otherwise: whose text it is
   std::vector<RankedFinding> found;
-  std::vector<SeamPiece> pieces;
-  std::string seam;
-  std::string masked;
+  std::vector<Extent> places;
   size_t findings_max = 0;
   uint64_t decoded_max = 0;
   uint64_t decoded_left = 0;  // bytes that layers may still produce
   Report report;
 };
 
-View& Scanner::State::new_view(const View* parent) {
-  if (views_used == views.size()) views.emplace_back();
-  View& view = views[views_used++];
-  view.parent = parent;
-  view.mapped.clear();
-  view.depth = parent == nullptr ? uint8_t{0} : parent->depth;
-  return view;
-}
-
-// False: the derived text had too many pieces and is not looked at, which the report says.
-bool Scanner::State::whole(const View& view) {
-  if (view.mapped.overflowed()) report.status = std::max(report.status, ScanStatus::partial);
-  return !view.mapped.overflowed();
-}
-
-const View* Scanner::State::folded(const View* view) {
-  if (is_ascii(view->text)) return view;
-  View& next = new_view(view);
-  if (!fold(view->text, next.mapped) || !whole(next)) {
-    --views_used;
-    return view;
-  }
-  next.text = next.mapped.text();
-  return &next;
-}
-
-// The text of a segment: escapes resolved and folded, without a copy where there is nothing to do.
-const View* Scanner::State::text_view(const Segment& segment) {
-  View& raw = new_view(nullptr);
-  raw.text = segment.raw;
-  const View* view = &raw;
-  if (segment.encoding == Encoding::json_string && segment.raw.find('\\') != std::string_view::npos) {
-    View& next = new_view(view);
-    if (unescape_json(segment.raw, next.mapped) && whole(next)) {
-      next.text = next.mapped.text();
-      view = &next;
-    } else {
-      --views_used;
-    }
-  }
-  return folded(view);
-}
-
-void Scanner::State::add(uint32_t segment, const Hit& hit, Extent original) {
+void Scanner::State::add(uint32_t index, const Hit& hit, Extent original) {
   if (found.size() >= findings_max) return scan.stop();
   const Detector& detector = *pack->detectors[hit.detector];
   Finding finding;
   finding.detector = detector.id;
   finding.data_class = detector.data_class;
-  finding.segment = segment;
+  finding.segment = index;
   finding.begin = original.begin;
   finding.end = original.end;
   finding.tier = hit.match.tier;
   finding.confidence = hit.match.confidence;
-  found.push_back({finding, pack->ranks[hit.detector]});
+  const bool encoded = original.end - original.begin > hit.match.span.end - hit.match.span.begin;
+  found.push_back({finding, pack->ranks[hit.detector], encoded && in_layer});
 }
 
-void Scanner::State::scan_view(uint32_t index, const View* view) {
-  for (const Hit& hit : scan.scan(view->text)) add(index, hit, view->original(hit.match.span));
-  if (view->depth < kDepthMax) scan_layers(index, view);
-}
-
-void Scanner::State::scan_layers(uint32_t index, const View* view) {
-  const auto enter = [&](View& next) {
-    next.depth = static_cast<uint8_t>(view->depth + 1);
-    next.text = next.mapped.text();
-    if (!whole(next)) return;
-    if (next.text.size() > decoded_left) {
-      report.status = std::max(report.status, ScanStatus::partial);
-      return;
+// Of a derived view only what its changes brought is new; near its edges less is known of the surroundings.
+void Scanner::State::scan_view(const View* view) {
+  in_layer = view->depth > 0;
+  for (const Hit& hit : scan.scan(view->text, view->partial)) {
+    if (!view->changes.empty() && !near_change(view->changes, hit.match.span, kChangeReach)) continue;
+    if (view->partial && view->text.substr(hit.match.span.begin, hit.match.span.end - hit.match.span.begin).find('\f') != std::string_view::npos)
+      continue;  // reaches over what was left out
+    const Extent original = view->original(hit.match.span);
+    if (!in_seam) {
+      add(segment, hit, original);
+      continue;
     }
-    decoded_left -= next.text.size();
-    scan_view(index, folded(&next));
-  };
-  const size_t mark = views_used;
-  if (view->text.find('\\') != std::string_view::npos) {
-    if (View& next = new_view(view); unescape_json(view->text, next.mapped)) enter(next);
-    views_used = mark;
-  }
-  if (view->text.find('%') != std::string_view::npos) {
-    if (View& next = new_view(view); decode_percent(view->text, next.mapped)) enter(next);
-    views_used = mark;
-  }
-  find_base64_text(view->text, kRunsMax, runs);
-  for (const EncodedRun& run : std::vector<EncodedRun>(std::move(runs))) {
-    View& next = new_view(view);
-    next.mapped.replace(run.text, run.span.begin, run.span.end);
-    enter(next);
-    views_used = mark;
+    for (const Seam::Piece& piece : seam.place(original)) add(piece.segment, hit, piece.original);
   }
 }
 
-void Scanner::State::scan_segment(uint32_t index, const Segment& segment) {
-  views_used = 0;
-  scan.set_field(segment.label);
-  scan_view(index, text_view(segment));
+void Scanner::State::enter(View* derived) {
+  if (derived == nullptr) return;
+  if (derived->text.size() > decoded_left) return worsen(ScanStatus::partial);
+  decoded_left -= derived->text.size();
+  ++derived->depth;
+  walk(derived);
 }
 
-// A value may be cut by the joint of two content parts (or by several, when parts are tiny).
+// Looks at a text, then at what its layers hide, one in another. Each layer is undone for all of the text at once, so their
+// number bounds the work, not the number of ways to order them.
+void Scanner::State::walk(const View* unfolded) {
+  const View* view = views.folded(unfolded);
+  scan_view(view);
+  if (view->depth >= kDepthMax || scan.exhausted()) return;
+  const size_t mark = views.mark();
+  if (unfolded != view) enter(views.revealed(unfolded));
+  views.release(mark);
+  enter(views.decoded(view));
+  views.release(mark);
+  enter(views.rejoined(view, scan));
+  views.release(mark);
+  if (views.overflowed()) worsen(ScanStatus::partial);
+}
+
+void Scanner::State::scan_segment(uint32_t index, const Segment& of) {
+  views.clear();
+  in_seam = false;
+  segment = index;
+  scan.set_field(of.label);
+  walk(views.text(views.root(of.raw), of.encoding));
+}
+
+// A value may be cut by the joint of two content parts (or by several, when parts are tiny), or named before the joint.
 void Scanner::State::scan_seam(std::span<const Segment> segments, uint32_t second) {
-  views_used = 0;
-  pieces.clear();
+  const Seam::Range range = Seam::range(segments, second);
+  // Parts of a byte each would have every seam look at many of them.
+  if (!scan.spend(range.last - range.first)) return;
+  views.clear();
   seam.clear();
-  uint32_t first = second;
-  for (size_t bytes = 0; first > 0 && bytes < kSeam && segments[first].joins_previous;)
-    bytes += segments[--first].raw.size();
-  uint32_t last = second + 1;
-  for (size_t bytes = segments[second].raw.size();
-       last < segments.size() && bytes < kSeam && segments[last].joins_previous && last - second < kSeam;
-       ++last) {
-    bytes += segments[last].raw.size();
+  for (uint32_t index = range.first; index < range.last; ++index) {
+    const Segment& part = segments[index];
+    seam.add(index, views.folded(views.text(views.root(part.raw), part.encoding)), index < second);
   }
-  // Parts of a byte each would have every seam look at a hundred of them.
-  if (!scan.spend(last - first)) return;
-  for (uint32_t index = first; index < last; ++index) {
-    Segment part = segments[index];
-    const View* view = text_view(part);
-    const auto size = static_cast<uint32_t>(view->text.size());
-    const uint32_t room = static_cast<uint32_t>(kSeam);
-    const uint32_t from = index < second && size > room ? size - room : 0;
-    const uint32_t take = std::min(size - from, index < second ? room : static_cast<uint32_t>(kSeam));
-    const auto out = static_cast<uint32_t>(seam.size());
-    pieces.push_back({index, view, {out, out + take}, from});
-    seam.append(view->text.substr(from, take));
-  }
+  in_seam = true;
   scan.set_field(segments[second].label);
-  for (const Hit& hit : scan.scan(seam)) {
-    const auto inside = [&](const SeamPiece& p) {
-      return hit.match.span.begin >= p.out.begin && hit.match.span.end <= p.out.end;
-    };
-    if (std::any_of(pieces.begin(), pieces.end(), inside)) continue;  // found in its own segment
-    for (const SeamPiece& piece : pieces) {
-      const uint32_t begin = std::max(hit.match.span.begin, piece.out.begin);
-      const uint32_t end = std::min(hit.match.span.end, piece.out.end);
-      if (begin >= end) continue;
-      const uint32_t shift =
-          piece.from - piece.out.begin;  // wraps where the piece starts later than its source
-      add(piece.segment, hit, piece.view->original({begin + shift, end + shift}));
-    }
-  }
+  walk(views.root(seam.text()));
 }
 
 // A value may only stand free once its neighbour is gone ("+49...+49..."), or have lost to a finding that
@@ -218,37 +143,33 @@ void Scanner::State::scan_seam(std::span<const Segment> segments, uint32_t secon
 bool Scanner::State::scan_masked(std::span<const Segment> segments) {
   const std::vector<RankedFinding> known = found;
   decoded_left = decoded_max;
+  in_seam = false;
   for (size_t first = 0; first < known.size();) {
-    const uint32_t index = known[first].finding.segment;
-    masked.assign(segments[index].raw);
+    segment = known[first].finding.segment;
+    places.clear();
     size_t after = first;
-    bool any = false;
-    for (; after < known.size() && known[after].finding.segment == index; ++after) {
+    for (; after < known.size() && known[after].finding.segment == segment; ++after) {
       const Finding& f = known[after].finding;
-      if (f.tier == Tier::suppressed || f.end - f.begin < 2) continue;
-      std::fill(masked.begin() + f.begin, masked.begin() + f.end, 'X');  // a word, as in a token
-      masked[f.begin] = '[';
-      masked[f.end - 1] = ']';
-      any = true;
+      if (f.tier != Tier::suppressed && f.end - f.begin >= 2) places.push_back({f.begin, f.end});
     }
-    Segment segment = segments[index];
-    segment.raw = masked;
-    if (any) scan_segment(index, segment);
     first = after;
+    if (places.empty()) continue;
+    views.clear();
+    scan.set_field(segments[segment].label);
+    if (const View* masked = views.masked(views.root(segments[segment].raw), places)) walk(views.text(masked, segments[segment].encoding));
   }
   const auto fresh = found.begin() + static_cast<ptrdiff_t>(known.size());
   return std::any_of(fresh, found.end(),
                      [](const RankedFinding& r) { return r.finding.tier != Tier::suppressed; });
 }
 
-bool Scanner::State::admit(const Segment& segment, const Budget& budget) {
-  if (segment.raw.size() >= kSegmentMax || report.scanned_bytes + segment.raw.size() > budget.bytes_max) {
-    report.status = std::max(report.status, ScanStatus::partial);
+bool Scanner::State::admit(const Segment& of, const Budget& budget) {
+  if (of.raw.size() >= kSegmentMax || report.scanned_bytes + of.raw.size() > budget.bytes_max) {
+    worsen(ScanStatus::partial);
     return false;
   }
-  report.scanned_bytes += segment.raw.size();
-  if (!is_utf8(segment.raw))
-    report.status = ScanStatus::error;  // scanned all the same: what is found is real
+  report.scanned_bytes += of.raw.size();
+  if (!is_utf8(of.raw)) report.status = ScanStatus::error;  // scanned all the same: what is found is real
   return true;
 }
 
@@ -257,19 +178,20 @@ void Scanner::State::run(std::span<const Segment> segments, const Budget& budget
   found.clear();
   findings_max = budget.findings_max;
   scan.begin_report(budget.candidates_max);
+  views.begin_report();
   decoded_left = 0;
-  for (const Segment& segment : segments) decoded_left += segment.raw.size();
-  decoded_max = decoded_left = std::min(decoded_left * 4, budget.bytes_max);
+  for (const Segment& of : segments) decoded_left += of.raw.size();
+  decoded_max = decoded_left = std::min(decoded_left * 4 + kDecodedSpare, budget.bytes_max);
   for (uint32_t index = 0; index < segments.size(); ++index) {
     if (!admit(segments[index], budget)) continue;
     scan_segment(index, segments[index]);
     if (index > 0 && segments[index].joins_previous) scan_seam(segments, index);
   }
-  if (scan.exhausted()) report.status = std::max(report.status, ScanStatus::partial);
+  if (scan.exhausted()) worsen(ScanStatus::partial);
   if (scan.failed() || !ready) report.status = ScanStatus::error;
   resolve_overlaps(found);
   // With the budget used up nothing more can be verified.
-  for (int round = 0, more = 1; round < kMaskRounds && more != 0 && !scan.exhausted(); ++round) {
+  for (int round = 0, more = found.empty() ? 0 : 1; round < kMaskRounds && more != 0 && !scan.exhausted(); ++round) {
     more = scan_masked(segments) ? 1 : 0;
     resolve_overlaps(found);
   }
@@ -279,9 +201,7 @@ void Scanner::State::run(std::span<const Segment> segments, const Budget& budget
 
 // One request of millions of bytes must not make the scanner large for the rest of its life.
 void Scanner::State::forget() {
-  const auto large = [](const View& view) { return view.mapped.bytes_held() > kKeptBytes; };
-  if (std::any_of(views.begin(), views.end(), large)) views.clear();
-  if (masked.capacity() > kKeptBytes) masked = {};
+  views.forget_large(kKeptBytes);
   if (found.capacity() * sizeof(RankedFinding) > kKeptBytes) found = {};
 }
 

@@ -39,16 +39,17 @@ bool is_example(std::string_view value, std::string_view examples) {
 
 }  // namespace
 
-const std::vector<Hit>& TextScan::scan(std::string_view text) {
+const std::vector<Hit>& TextScan::scan(std::string_view text, bool partial) {
   hits_.clear();
   text_ = text;
+  partial_ = partial;
   word_end_ = 0;
-  context_.set_text(text);
+  context_.set_text(text, partial);
   scan_numbers();
   // Labels are looked up in ascending order of candidates; the anchors begin anew.
-  context_.set_text(text);
+  context_.set_text(text, partial);
   scan_anchors();
-  scan_field();
+  if (!partial) scan_field();
   return hits_;
 }
 

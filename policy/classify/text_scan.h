@@ -35,8 +35,13 @@ class TextScan {
   }
   void stop() { left_ = 0, exhausted_ = true; }
   void set_field(std::string_view name) { context_.set_field(name); }
-  // Matches in `text`, in its offsets; valid until the next call.
-  const std::vector<Hit>& scan(std::string_view text);
+  // Matches in `text`, in its offsets; valid until the next call. `partial`: parts of a text, not the whole of it.
+  const std::vector<Hit>& scan(std::string_view text, bool partial);
+  // Context::named in `text`, which stays the text until the next scan.
+  Context& context_of(std::string_view text, bool partial) {
+    context_.set_text(text, partial);
+    return context_;
+  }
 
   [[nodiscard]] bool exhausted() const { return exhausted_; }
   [[nodiscard]] bool failed() const { return failed_ || context_.failed(); }
@@ -55,6 +60,7 @@ class TextScan {
   Scratch& scratch_;
   Context context_;
   std::string_view text_;
+  bool partial_ = false;
   std::vector<Hit> hits_;
   std::vector<LiteralHit> anchors_;
   DigitRun run_;

@@ -2,45 +2,13 @@
 #include "policy/classify/unicode.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+
+#include "policy/classify/chars.h"
+#include "policy/classify/lookalikes.h"
 
 namespace warden::classify {
 namespace {
-
-// Zero digit of each decimal script (general category Nd, Unicode 15); the nine after it follow in order.
-constexpr std::array<char32_t, 65> kZeros = {
-    0x0660,  0x06F0,  0x07C0,  0x0966,  0x09E6,  0x0A66,  0x0AE6,  0x0B66,  0x0BE6,  0x0C66,  0x0CE6,
-    0x0D66,  0x0DE6,  0x0E50,  0x0ED0,  0x0F20,  0x1040,  0x1090,  0x17E0,  0x1810,  0x1946,  0x19D0,
-    0x1A80,  0x1A90,  0x1B50,  0x1BB0,  0x1C40,  0x1C50,  0xA620,  0xA8D0,  0xA900,  0xA9D0,  0xA9F0,
-    0xAA50,  0xABF0,  0xFF10,  0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450,
-    0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x11F50, 0x16A60,
-    0x16AC0, 0x16B50, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950};
-
-bool ignorable(char32_t c) {
-  return c == 0x00AD || c == 0x034F || c == 0x061C || c == 0x180E || (c >= 0x200B && c <= 0x200F) ||
-         (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || (c >= 0xFE00 && c <= 0xFE0F) ||
-         c == 0xFEFF || (c >= 0xE0000 && c <= 0xE0FFF);
-}
-
-bool dash(char32_t c) {
-  return (c >= 0x2010 && c <= 0x2015) || c == 0x2043 || c == 0x2212 || c == 0xFE58 || c == 0xFE63;
-}
-
-bool space(char32_t c) {
-  return c == 0x00A0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x202F || c == 0x205F ||
-         c == 0x3000;
-}
-
-// The ASCII character that `c` is read as; 0 when it stands for itself.
-char ascii_of(char32_t c) {
-  if (space(c)) return ' ';
-  if (dash(c)) return '-';
-  if (c >= 0xFF01 && c <= 0xFF5E) return static_cast<char>(c - 0xFF01 + '!');
-  const auto after = std::upper_bound(kZeros.begin(), kZeros.end(), c);
-  if (after == kZeros.begin() || c - *(after - 1) > 9) return 0;
-  return static_cast<char>('0' + (c - *(after - 1)));
-}
 
 uint32_t tail_bytes(unsigned char lead) {
   if (lead >= 0xC2 && lead <= 0xDF) return 1;
@@ -50,22 +18,23 @@ uint32_t tail_bytes(unsigned char lead) {
 
 }  // namespace
 
+uint32_t next_high(std::string_view text, size_t from) {
+  size_t at = from;
+  for (; at + 32 <= text.size(); at += 32) {
+    uint64_t words[4];
+    std::memcpy(words, text.data() + at, 32);
+    if (((words[0] | words[1] | words[2] | words[3]) & 0x8080808080808080u) != 0) break;
+  }
+  while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+  return static_cast<uint32_t>(at);
+}
+
 bool is_ascii(std::string_view text) {
-  size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, text.data() + at, 8);
-    if ((word & 0x8080808080808080u) != 0) return false;
-  }
-  for (; at < text.size(); ++at) {
-    if (static_cast<unsigned char>(text[at]) >= 0x80) return false;
-  }
-  return true;
+  return next_high(text, 0) == text.size();
 }
 
 bool is_utf8(std::string_view text) {
-  if (is_ascii(text)) return true;
-  for (size_t at = 0; at < text.size();) {
+  for (size_t at = next_high(text, 0); at < text.size(); at = next_high(text, at)) {
     const CodePoint point = code_point_at(text, at);
     if (point.value == 0xFFFD && point.bytes == 1) return false;  // the real U+FFFD takes three bytes
     at += point.bytes;
@@ -105,28 +74,122 @@ void append_utf8(std::string& out, char32_t value) {
   push(0x80 | (value & 0x3F));
 }
 
-bool fold(std::string_view in, MappedText& out) {
-  out.clear();
-  bool changed = false;
-  uint32_t plain = 0;  // start of what has not been copied yet
-  for (uint32_t at = 0; at < in.size();) {
-    if (static_cast<unsigned char>(in[at]) < 0x80) {
-      ++at;
+namespace {
+
+constexpr uint32_t kTokenMax = 512;
+
+bool token_mark(char c) {
+  return c == '@' || c == '.' || c == '_' || c == '-' || c == '+' || c == '/' || c == '=' || c == '~';
+}
+
+// A token in which letters of another script may stand for Latin ones: it has Latin letters or digits too, or a Latin word
+// stands before it, and every other letter has a twin.
+struct Token {
+  uint32_t end = 0;
+  bool latin = false;
+};
+
+Token token_at(std::string_view in, uint32_t begin, bool latin_before) {
+  Token token{begin, false};
+  bool other = false;
+  bool ascii = latin_before;
+  const auto limit = static_cast<uint32_t>(std::min<size_t>(in.size(), begin + kTokenMax));
+  while (token.end < limit) {
+    const char c = in[token.end];
+    if (static_cast<unsigned char>(c) < 0x80) {
+      if (!is_alnum(c) && !token_mark(c)) break;
+      ascii = ascii || is_alnum(c);
+      ++token.end;
       continue;
     }
-    const CodePoint point = code_point_at(in, at);
-    const bool drop = ignorable(point.value);
-    const char ascii = drop ? '\0' : ascii_of(point.value);
-    if (drop || ascii != 0) {
-      out.copy(in, plain, at);
-      if (ascii != 0) out.replace({&ascii, 1}, at, at + point.bytes);
-      plain = at + point.bytes;
-      changed = true;
+    const CodePoint point = code_point_at(in, token.end);
+    const bool known = maybe_lookalike(point.value);
+    const char form = known ? ascii_form(point.value) : '\0';
+    if (form == ' ' || form == '\n') break;
+    if (form != 0) {
+      ascii = ascii || is_alnum(form);
+    } else if (!known || (latin_twin(point.value) == 0 && !ignorable(point.value))) {
+      other = true;
     }
-    at += point.bytes;
+    token.end += point.bytes;
   }
-  if (changed) out.copy(in, plain, static_cast<uint32_t>(in.size()));
-  return changed;
+  token.latin = ascii && !other;
+  return token;
+}
+
+// Fold walks the text once; what is not in hand of it is copied as it is.
+class Fold {
+ public:
+  Fold(std::string_view in, MappedText& out) : in_(in), out_(out) {}
+
+  bool run() {
+    while (at_ < in_.size()) {
+      if (static_cast<unsigned char>(in_[at_]) < 0x80) {
+        at_ = next_high(in_, at_);
+        continue;
+      }
+      const CodePoint point = code_point_at(in_, at_);
+      if (maybe_lookalike(point.value)) take(point);
+      at_ += point.bytes;
+    }
+    if (changed_) out_.copy(in_, plain_, static_cast<uint32_t>(in_.size()));
+    return changed_;
+  }
+
+ private:
+  void take(const CodePoint& point) {
+    if (ignorable(point.value) || (combining(point.value) && on_digit())) return become({}, point.bytes);
+    char form = ascii_form(point.value);
+    if (form == 0) form = twin(point.value);
+    if (form != 0) become({&form, 1}, point.bytes);
+  }
+
+  char twin(char32_t c) {
+    const char latin = latin_twin(c);
+    if (latin == 0) return 0;
+    if (at_ >= token_.end) {
+      uint32_t begin = at_;
+      while (begin > token_.end && begin > plain_ && at_ - begin < kTokenMax && (is_alnum(in_[begin - 1]) || token_mark(in_[begin - 1]))) --begin;
+      token_ = token_at(in_, begin, after_latin(begin));
+      if (token_.end <= at_) token_ = {at_ + 1, false};
+      if (token_.latin) latin_end_ = token_.end;
+    }
+    return token_.latin ? latin : '\0';
+  }
+
+  // The word before `begin` is a Latin one (or a number), or was read as one.
+  [[nodiscard]] bool after_latin(uint32_t begin) const {
+    if (begin == plain_ && begin > 0 && is_alnum(at_or_nul(out_.text(), out_.text().size() - 1))) return true;
+    uint32_t at = begin;
+    while (at > 0 && begin - at < 4 && !is_word(in_[at - 1]) && in_[at - 1] != '\n') --at;
+    return at > 0 && at < begin && (is_alnum(in_[at - 1]) || at <= latin_end_);
+  }
+
+  [[nodiscard]] bool on_digit() const {
+    return at_ == plain_ ? is_digit(at_or_nul(out_.text(), out_.text().size() - 1)) : is_digit(in_[at_ - 1]);
+  }
+
+  void become(std::string_view text, uint32_t bytes) {
+    out_.copy(in_, plain_, at_);
+    out_.replace(text, at_, at_ + bytes);
+    plain_ = at_ + bytes;
+    changed_ = true;
+  }
+
+  std::string_view in_;
+  MappedText& out_;
+  uint32_t at_ = 0;
+  uint32_t plain_ = 0;  // start of what has not been copied yet
+  uint32_t latin_end_ = 0;
+  Token token_;
+  bool changed_ = false;
+};
+
+}  // namespace
+
+bool fold(std::string_view in, MappedText& out) {
+  out.clear();
+  return Fold(in, out).run();
 }
 
 }  // namespace warden::classify

@@ -12,6 +12,8 @@
 
 namespace warden::classify {
 
+// Position of the next byte of a multi-byte character at or after `from`; text.size() when there is none.
+uint32_t next_high(std::string_view text, size_t from);
 bool is_ascii(std::string_view text);
 bool is_utf8(std::string_view text);
 
@@ -23,7 +25,8 @@ struct CodePoint {
 CodePoint code_point_at(std::string_view text, size_t at);
 void append_utf8(std::string& out, char32_t value);
 
-// Folds `in` into `out`; false when nothing had to change (`out` is then of no use).
+// Folds `in` into `out`: ignorables are dropped, forms of ASCII characters (lookalikes.h) become them, and so do letters of other
+// scripts inside a token that is Latin otherwise. False when nothing had to change (`out` is then of no use).
 bool fold(std::string_view in, MappedText& out);
 
 }  // namespace warden::classify

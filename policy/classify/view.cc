@@ -42,6 +42,20 @@ Extent MappedText::source(Extent span) const {
   return {first.source_of(span.begin), last.source_of(span.end - 1) + last.in_step};
 }
 
+uint32_t MappedText::out_of(uint32_t in, bool round_up) const {
+  const auto after = std::upper_bound(pieces_.begin(), pieces_.end(), in, [](uint32_t offset, const Piece& piece) { return offset < piece.in; });
+  if (after == pieces_.begin()) return 0;
+  const Piece& piece = *(after - 1);
+  const auto end = after == pieces_.end() ? static_cast<uint32_t>(text_.size()) : after->out;
+  const uint32_t units = (in - piece.in + (round_up ? piece.in_step - 1 : 0)) / piece.in_step;
+  return static_cast<uint32_t>(std::min<uint64_t>(end, piece.out + uint64_t{units} * piece.out_step));
+}
+
+Extent MappedText::derived(Extent source) const {
+  const uint32_t begin = out_of(source.begin, false);
+  return {begin, std::max(begin, out_of(source.end, true))};
+}
+
 Extent View::original(Extent span) const {
   for (const View* view = this; view->parent != nullptr; view = view->parent)
     span = view->mapped.source(span);

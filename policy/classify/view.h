@@ -35,6 +35,8 @@ class MappedText {
   [[nodiscard]] bool overflowed() const { return overflowed_; }  // more pieces than may be: the text is not whole
   [[nodiscard]] size_t bytes_held() const { return text_.capacity() + pieces_.capacity() * sizeof(Piece); }
   [[nodiscard]] Extent source(Extent span) const;
+  // Where a span of the source went; a span that was dropped is an empty one at its place.
+  [[nodiscard]] Extent derived(Extent source) const;
 
  private:
   // A run of units: each `in_step` bytes of the source became `out_step` bytes. Bytes copied are units of one.
@@ -47,6 +49,7 @@ class MappedText {
   };
   [[nodiscard]] bool extend(uint32_t in, uint32_t in_step, uint32_t out_step);
   [[nodiscard]] const Piece& piece_at(uint32_t out) const;
+  [[nodiscard]] uint32_t out_of(uint32_t in, bool round_up) const;
 
   std::string text_;
   std::vector<Piece> pieces_;
@@ -58,6 +61,8 @@ struct View {
   const View* parent = nullptr;  // null: `text` is the segment's raw bytes
   MappedText mapped;             // holds the bytes of `text` when there is a parent
   uint8_t depth = 0;             // decoded layers below the segment's own encoding
+  bool partial = false;          // holds only what stands around the changes, not the whole of its source
+  std::vector<Extent> changes;   // where it differs from its source, ascending; what was left out has length zero
 
   [[nodiscard]] Extent original(Extent span) const;
 };

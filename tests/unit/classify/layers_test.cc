@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "policy/classify/encoded_runs.h"
+#include "policy/classify/escapes.h"
+#include "policy/classify/hidden.h"
+#include "policy/classify/rejoin.h"
 #include "policy/classify/unicode.h"
 
 namespace warden::classify {
@@ -29,14 +33,58 @@ TEST(Layers, SourceOfAnEscapeIsAllOfIt) {
   EXPECT_EQ(out.source({3, 4}), (Extent{8, 9}));
 }
 
+// The text that a set of places gives, with nothing left out.
+std::string rewritten(std::string_view in, void (*find)(std::string_view, Rewrites&)) {
+  Rewrites places;
+  find(in, places);
+  View out;
+  if (!places.settle(in, nullptr, 0)) return std::string(in);
+  places.apply(in, out);
+  return out.mapped.text();
+}
+
 TEST(Layers, Base64OnlyWhenItHoldsText) {
-  std::vector<EncodedRun> runs;
-  find_base64_text("see aGVsbG8gd29ybGQsIGhvdyBhcmUgeW91Pw== here", 8, runs);
-  ASSERT_EQ(runs.size(), 1u);
-  EXPECT_EQ(runs[0].text, "hello world, how are you?");
-  EXPECT_EQ(runs[0].span, (Extent{4, 40}));
-  find_base64_text("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", 8, runs);
-  EXPECT_TRUE(runs.empty());
+  EXPECT_EQ(rewritten("see aGVsbG8gd29ybGQsIGhvdyBhcmUgeW91Pw== here", find_base64), "see hello world, how are you? here");
+  EXPECT_EQ(rewritten("/files/aGVsbG8gd29ybGQsIGhvdyBhcmUgeW91Pw", find_base64), "/files/hello world, how are you?");
+  const std::string hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+  EXPECT_EQ(rewritten(hash, find_base64), hash);
+  EXPECT_EQ(rewritten(hash, find_hex), hash);
+  EXPECT_EQ(rewritten("internationalisation", find_base64), "internationalisation");
+}
+
+TEST(Layers, Escapes) {
+  EXPECT_EQ(rewritten(R"(\x41 \101 \u{1F600} \U00000041 \/ \u0041 \q \1)", find_escapes), "A A \xF0\x9F\x98\x80 A / A \\q \\1");
+  EXPECT_EQ(rewritten("a%40b%zz%2", find_escapes), "a@b%zz%2");
+  EXPECT_EQ(rewritten("&#52;&#x34;&commat;&nothing;&#1114112;&amp", find_escapes), "44@&nothing;&#1114112;&amp");
+  EXPECT_EQ(rewritten("a=3D1=\nb", find_escapes), "a=1b");
+  EXPECT_EQ(rewritten("colour=AB; x", find_escapes), "colour=AB; x");
+  EXPECT_EQ(rewritten("q=a+b&mail=li+w@acme.io", find_escapes), "q=a b&mail=li+w@acme.io");
+}
+
+TEST(Layers, HexDumpsAndLists) {
+  EXPECT_EQ(rewritten("00000000: 6865 6c6c 6f20 776f 726c 642c 2068 6f77  hello world, how\n00000010: 2061 7265                                are\n", find_hex_dumps),
+            "hello world, how are\n");
+  EXPECT_EQ(rewritten("x 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0x20, 0x79, 0x6f, 0x75 y", find_hex), "x hello you y");
+  EXPECT_EQ(rewritten("4539148803436467", find_hex), "4539148803436467") << "a number, not an encoding";
+}
+
+// What a place stands for maps to all of it; far from the places nothing is kept.
+TEST(Layers, RewritesKeepTheirSurroundings) {
+  const std::string far(1000, ' ');
+  const std::string in = far + "a&#64;b" + far;
+  Rewrites places;
+  find_escapes(in, places);
+  ASSERT_TRUE(places.settle(in, nullptr, 0));
+  View out;
+  places.apply(in, out);
+  EXPECT_TRUE(out.partial);
+  EXPECT_LT(out.mapped.text().size(), 400u);
+  const auto at = static_cast<uint32_t>(out.mapped.text().find('@'));
+  EXPECT_EQ(out.mapped.source({at, at + 1}), (Extent{1001, 1006}));
+  EXPECT_EQ(out.mapped.source({at - 1, at + 2}), (Extent{1000, 1007}));
+  EXPECT_EQ(out.mapped.derived({1000, 1007}), (Extent{at - 1, at + 2}));
+  EXPECT_TRUE(near_change(out.changes, {at, at + 1}, 0));
+  EXPECT_FALSE(near_change(out.changes, {at + 60, at + 61}, 50));
 }
 
 // Every character of the derived text comes from where its source says.
@@ -60,11 +108,10 @@ RC_GTEST_PROP(Layers, MapsArePointwiseRight, ()) {
 
 RC_GTEST_PROP(Layers, NoInputIsTooOdd, (const std::string& bytes)) {
   MappedText out;
-  std::vector<EncodedRun> runs;
   if (unescape_json(bytes, out)) RC_ASSERT(out.text().size() <= bytes.size() * 2);
-  if (decode_percent(bytes, out)) RC_ASSERT(out.text().size() < bytes.size());
   if (fold(bytes, out)) RC_ASSERT(out.text().size() < bytes.size());
-  find_base64_text(bytes, 8, runs);
+  for (const auto find : {find_escapes, find_base64, find_hex, find_hex_dumps, find_hidden, find_concatenations, find_folded_lines, find_emphasis})
+    RC_ASSERT(rewritten(bytes, find).size() <= 2 * bytes.size());
   RC_ASSERT(is_utf8(bytes) || !is_ascii(bytes));
 }
 
