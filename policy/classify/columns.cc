@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/classify/byte_set.h"
 #include "policy/classify/chars.h"
 #include "policy/classify/pack.h"
 
@@ -18,13 +19,13 @@ constexpr size_t kColumnsMax = 64;
 constexpr size_t kNameMax = 40;
 constexpr size_t kHeaderMax = 2048;
 
-// What separates the cells of a line: the first of these that the line has.
-char separator_of(std::string_view line) {
-  for (const char c : {'|', '\t', ';', ','}) {
-    if (line.find(c) != std::string_view::npos) return c;
-  }
-  return '\0';
-}
+// What separates the cells of a line, and how many separators there are.
+struct Shape {
+  char separator = '\0';
+  size_t count = 0;
+  bool operator==(const Shape&) const = default;
+};
+constexpr std::string_view kSeparators = "|\t;,";
 
 // Calls use(column, begin of the cell, end of the cell) for each cell; a quoted cell may hold the separator. The count of cells.
 template <class Use>
@@ -68,18 +69,20 @@ struct Header {
   std::vector<std::string_view> names;  // "" where the name says nothing
   char separator = '\0';
   size_t cells = 0;
+  bool looked_at = false;
   [[nodiscard]] bool usable() const { return separator != '\0'; }
 };
 
-Header header_of(std::string_view line, const CompiledPack& pack) {
+// A header has a name in each cell (but for the edges of a Markdown table), short ones.
+Header header_of(std::string_view line, char separator, const CompiledPack& pack) {
   Header header;
-  const char separator = line.size() <= kHeaderMax ? separator_of(line) : '\0';
-  if (separator == '\0') return header;
+  header.looked_at = true;
   bool any = false;
   bool words = true;
   header.cells = for_each_cell(line, separator, [&](size_t column, size_t begin, size_t end) {
     const std::string_view name = trimmed(line.substr(begin, end - begin));
-    words = words && name.size() <= kNameMax;
+    words = words && name.size() <= kNameMax && (!name.empty() || separator == '|');
+    if (!words) return;
     if (column >= kColumnsMax) return;
     header.names.push_back(names_value(name, pack) ? name : std::string_view{});
     any = any || !header.names.back().empty();
@@ -144,22 +147,61 @@ bool word_at(std::string_view in, size_t at, std::string_view word) {
   return equals_nocase(in.substr(at, word.size()), word);
 }
 
+// A table is two lines at least, of the same shape; the first is looked at when the second is known.
+class TableReader {
+ public:
+  TableReader(std::string_view in, const CompiledPack& pack, Rewrites& out) : in_(in), pack_(pack), out_(out) {}
+
+  void mark(size_t at) {
+    if (in_[at] != '\n') {
+      ++counts_[kSeparators.find(in_[at])];
+      return;
+    }
+    end_line(at);
+    begin_ = at + 1;
+    counts_ = {};
+  }
+
+  void end_line(size_t end) {
+    Shape shape;
+    for (size_t i = counts_.size(); i-- > 0 && end - begin_ <= kHeaderMax;) {
+      if (counts_[i] > 0) shape = {kSeparators[i], counts_[i]};
+    }
+    std::string_view line = in_.substr(begin_, end - begin_);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    const bool ruled = shape.separator == '|' && rule(line);
+    if (shape != shape_ || shape.separator == '\0') {
+      header_ = {};
+    } else if (!ruled) {
+      if (!header_.looked_at) header_ = header_of(first_, shape.separator, pack_);
+      if (header_.usable()) add_cells(line, begin_, header_, out_);
+    }
+    if (ruled) return;
+    if (!header_.looked_at) first_ = line;
+    shape_ = shape;
+  }
+
+ private:
+  std::string_view in_;
+  const CompiledPack& pack_;
+  Rewrites& out_;
+  size_t begin_ = 0;  // of the line in hand
+  std::array<uint32_t, kSeparators.size()> counts_{};
+  std::string_view first_;  // line of the shape
+  Shape shape_;
+  Header header_;
+};
+
 }  // namespace
 
 void find_table_cells(std::string_view in, const CompiledPack& pack, Rewrites& out) {
-  Header header;
-  for (size_t begin = 0; begin < in.size() && !out.overflowed();) {
-    const size_t end = std::min(in.find('\n', begin), in.size());
-    std::string_view line = in.substr(begin, end - begin);
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    const bool row = header.usable() && separator_of(line) == header.separator &&
-                     for_each_cell(line, header.separator, [](size_t, size_t, size_t) {}) == header.cells;
-    if (row && !rule(line))
-      add_cells(line, begin, header, out);
-    else if (!row)
-      header = header_of(line, pack);
-    begin = end + 1;
-  }
+  static constexpr ByteSet kMarks("|\t;,\n");
+  TableReader reader(in, pack, out);
+  kMarks.each(in, [&](size_t at) {
+    reader.mark(at);
+    return at + 1;
+  });
+  reader.end_line(in.size());
 }
 
 // INSERT INTO t (id, ssn) VALUES (7, '...'), (8, '...')
@@ -167,7 +209,7 @@ void find_insert_values(std::string_view in, const CompiledPack& pack, Rewrites&
   constexpr std::string_view kValues = "values";
   for (size_t close = in.find(')'); close != std::string_view::npos && !out.overflowed(); close = in.find(')', close + 1)) {
     size_t at = past_space(in, close + 1);
-    if (!word_at(in, at, kValues)) continue;
+    if (lower(at_or_nul(in, at)) != 'v' || !word_at(in, at, kValues)) continue;
     const size_t open = in.substr(0, close).rfind('(');
     if (open == std::string_view::npos || close - open > kHeaderMax) continue;
     const Tuple names = read_tuple(in, open);
@@ -188,9 +230,10 @@ void find_insert_values(std::string_view in, const CompiledPack& pack, Rewrites&
 
 // name="ssn" value="..." and <property name="ssn">...: the name, then whatever leads to the value.
 void find_name_attributes(std::string_view in, Rewrites& out) {
-  for (size_t at = in.find("name="); at != std::string_view::npos && !out.overflowed(); at = in.find("name=", at + 5)) {
-    const char quote = at_or_nul(in, at + 5);
-    if (quote != '"' && quote != '\'') continue;
+  for (size_t equals = in.find('='); equals != std::string_view::npos && !out.overflowed(); equals = in.find('=', equals + 1)) {
+    const char quote = at_or_nul(in, equals + 1);
+    if ((quote != '"' && quote != '\'') || equals < 4 || in.substr(equals - 4, 4) != "name") continue;
+    const size_t at = equals - 4;
     const size_t close = in.find(quote, at + 6);
     if (close == std::string_view::npos || close - at > kNameMax + 6) continue;
     size_t value = past_space(in, close + 1);

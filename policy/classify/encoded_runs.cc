@@ -5,6 +5,7 @@
 #include <array>
 #include <string>
 
+#include "policy/classify/byte_set.h"
 #include "policy/classify/chars.h"
 #include "policy/classify/layers.h"
 
@@ -84,15 +85,6 @@ size_t run_end(std::string_view in, size_t at) {
   return at;
 }
 
-// Looks at a window from its end, so that most of a text of short words is never touched. Returns where the
-// next window begins; `at` itself when the whole window is in the alphabet.
-size_t next_window(std::string_view in, size_t at) {
-  for (size_t i = at + kRunMin; i-- > at;) {
-    if (base64_value(in[i]) < 0) return i + 1;
-  }
-  return at;
-}
-
 // The end of the run when its lines are of one length, the last perhaps shorter; `end` when the next line is no part of it.
 size_t lines_end(std::string_view in, size_t begin, size_t end, size_t& symbols) {
   const size_t width = end - begin;
@@ -117,23 +109,6 @@ size_t lines_end(std::string_view in, size_t begin, size_t end, size_t& symbols)
 size_t past_padding(std::string_view in, size_t end) {
   const size_t stop = end + (in.substr(end).starts_with("==") ? 2 : in.substr(end).starts_with("=") ? 1 : 0);
   return is_alnum(at_or_nul(in, stop)) ? end : stop;  // "=41": quoted-printable
-}
-
-// A run may begin behind a path or a prefix of the same alphabet: "/files/aGVsbG8...", "v1-aGVsbG8...".
-bool add_base64(std::string_view in, size_t begin, size_t end, std::string& text, Rewrites& out, size_t& next) {
-  size_t symbols = end - begin;
-  const size_t far = lines_end(in, begin, end, symbols);
-  next = past_padding(in, far);
-  if (symbols % 4 != 1 && next - begin <= kRunMax && decode_base64(in.substr(begin, far - begin), symbols, text)) {
-    out.add({static_cast<uint32_t>(begin), static_cast<uint32_t>(next)}, text, Rank::run);
-    return true;
-  }
-  next = past_padding(in, end);
-  if (far != end && (end - begin) % 4 != 1 && decode_base64(in.substr(begin, end - begin), end - begin, text)) {
-    out.add({static_cast<uint32_t>(begin), static_cast<uint32_t>(next)}, text, Rank::run);
-    return true;
-  }
-  return false;
 }
 
 int hex_pair(std::string_view in, size_t at) {
@@ -208,33 +183,84 @@ bool dump_line(std::string_view line, std::string& text) {
   return !text.empty() && sink.is_text();
 }
 
+// A quick look: an offset comes first, of four hex digits or more.
+bool may_be_dump(std::string_view line) {
+  return hex_value(line[3]) >= 0 && hex_value(line[2]) >= 0 && (hex_value(line[0]) >= 0 || is_blank(line[0]));
+}
+
+// The first symbols say whether a run can be text: most words and paths cannot.
+bool plausible(std::string_view run) {
+  constexpr size_t kLook = 16;
+  uint32_t bits = 0;
+  int held = 0;
+  int odd = 0;
+  bool open = false;  // within a multi-byte character
+  for (const char c : run.substr(0, kLook)) {
+    bits = (bits << 6) | static_cast<uint32_t>(base64_value(c));
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    const auto byte = static_cast<unsigned char>(bits >> held);
+    const bool tail = (byte & 0xC0) == 0x80;
+    odd += odd_byte(byte) || (tail && !open) || (open && !tail && byte >= 0x80) ? 1 : 0;
+    open = byte >= 0xC2 || (tail && open);
+  }
+  return odd <= 1;
+}
+
+// A run may begin behind a path or a prefix of the same alphabet: "/files/aGVsbG8...", "v1-aGVsbG8...".
+bool add_base64(std::string_view in, size_t begin, size_t end, std::string& text, Rewrites& out, size_t& next) {
+  next = end;
+  if (!plausible(in.substr(begin, end - begin))) return false;
+  size_t symbols = end - begin;
+  const size_t far = lines_end(in, begin, end, symbols);
+  next = past_padding(in, far);
+  if (symbols % 4 != 1 && next - begin <= kRunMax && decode_base64(in.substr(begin, far - begin), symbols, text)) {
+    out.add({static_cast<uint32_t>(begin), static_cast<uint32_t>(next)}, text, Rank::run);
+    return true;
+  }
+  next = past_padding(in, end);
+  if (far != end && (end - begin) % 4 != 1 && decode_base64(in.substr(begin, end - begin), end - begin, text)) {
+    out.add({static_cast<uint32_t>(begin), static_cast<uint32_t>(next)}, text, Rank::run);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void find_base64(std::string_view in, Rewrites& out) {
   std::string text;
-  for (size_t at = 0; at + kRunMin <= in.size() && !out.overflowed();) {
+  static constexpr ByteSet kAlphabet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_");
+  static_assert(ByteSet::kRun == kRunMin);
+  for (size_t at = kAlphabet.next_run(in, 0); at < in.size() && !out.overflowed(); at = kAlphabet.next_run(in, at)) {
     const size_t begin = at;
-    at = next_window(in, begin);
-    if (at != begin) continue;
     const size_t end = run_end(in, begin + kRunMin);
     size_t from = begin;
     size_t next = end;
     for (size_t tries = 0; tries < kRetries && end - from >= kRunMin; ++tries) {
       if (add_base64(in, from, end, text, out, next)) break;
-      const size_t mark = in.substr(from, end - from).find_first_of("/-_+");
-      if (mark == std::string_view::npos) break;
-      from += mark + 1;
+      while (from < end && is_alnum(in[from])) ++from;
+      if (from == end) break;
+      ++from;
     }
     at = std::max(next, end);
   }
 }
 
 void find_hex(std::string_view in, Rewrites& out) {
+  // Text in hex is made of bytes from 0x20 to 0x7E: a digit comes first.
+  static constexpr ByteSet kFirst("234567");
   std::string text;
-  for (size_t at = 0; at + 2 * kPairsMin <= in.size() && !out.overflowed();) {
-    // Text in hex is made of bytes from 0x20 to 0x7E: a digit comes first.
-    if (!is_digit(in[at]) || hex_value(in[at + 1]) < 0 || (at > 0 && is_word(in[at - 1]) && lower(in[at - 1]) != 'x')) {
+  for (size_t at = kFirst.next(in, 0); at + 2 * kPairsMin <= in.size() && !out.overflowed(); at = kFirst.next(in, at)) {
+    if (hex_value(in[at + 1]) < 0 || (at > 0 && is_word(in[at - 1]) && lower(in[at - 1]) != 'x')) {
       ++at;
+      continue;
+    }
+    // Two pairs more, and most numbers and words are out.
+    const size_t second = at + 2 + joint_at(in, at + 2);
+    if (hex_pair(in, second) < 0 || hex_pair(in, second + 2 + joint_at(in, second + 2)) < 0) {
+      at += 2;
       continue;
     }
     const HexRun run = read_hex(in, at, text);
@@ -260,7 +286,7 @@ void find_hex_dumps(std::string_view in, Rewrites& out) {
     const size_t end = std::min(in.find('\n', begin), in.size());
     std::string_view line = in.substr(begin, end - begin);
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (line.size() >= kDumpLineMin && line.size() <= kDumpLineMax && dump_line(line, line_text)) {
+    if (line.size() >= kDumpLineMin && line.size() <= kDumpLineMax && may_be_dump(line) && dump_line(line, line_text)) {
       if (text.empty()) dump.begin = static_cast<uint32_t>(begin);
       dump.end = static_cast<uint32_t>(begin + line.size());
       text += line_text;

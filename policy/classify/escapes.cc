@@ -156,6 +156,8 @@ bool upper_hex(char c) {
 // by the escapes that every encoder makes of '=' and of a space at the end of a line, or by two in a row.
 bool quoted_printable(std::string_view in) {
   for (size_t at = in.find('='); at != std::string_view::npos; at = in.find('=', at + 1)) {
+    const char next = at_or_nul(in, at + 1);
+    if (next != '\n' && next != '\r' && !upper_hex(next)) continue;
     const std::string_view rest = in.substr(at);
     if (rest.starts_with("=\n") || rest.starts_with("=\r\n") || rest.starts_with("=3D") || rest.starts_with("=20")) return true;
     if (upper_hex(at_or_nul(rest, 1)) && upper_hex(at_or_nul(rest, 2)) && at_or_nul(rest, 3) == '=' && upper_hex(at_or_nul(rest, 4)) &&

@@ -3,26 +3,15 @@
 
 #include <algorithm>
 
+#include "policy/classify/byte_set.h"
 #include "policy/classify/chars.h"
 #include "policy/classify/detector.h"
 
 namespace warden::classify {
 namespace {
 
-constexpr size_t kBlock = 64;
 constexpr uint32_t kJointMax = 3;
 constexpr size_t kOverlap = 24;  // groups of a cut run that the next part sees again
-
-// Written so that the compiler makes vector code of it: no branch per byte.
-bool block_has(const char* bytes) {
-  unsigned found = 0;
-  for (size_t i = 0; i < kBlock; ++i) {
-    const auto c = static_cast<unsigned char>(bytes[i]);
-    found |=
-        static_cast<unsigned>(static_cast<unsigned char>(c - '0') < 10) | static_cast<unsigned>(c == '@');
-  }
-  return found != 0;
-}
 
 bool joins(char c) {
   return c == ' ' || c == '-' || c == '.' || c == '/' || c == '(' || c == ')';
@@ -31,17 +20,8 @@ bool joins(char c) {
 }  // namespace
 
 size_t next_digit_or_at(std::string_view text, size_t from) {
-  size_t at = from;
-  while (at < text.size()) {
-    const size_t stop = std::min(text.size(), at + kBlock);
-    if (stop - at < kBlock || block_has(text.data() + at)) {
-      for (; at < stop; ++at) {
-        if (is_digit(text[at]) || text[at] == '@') return at;
-      }
-    }
-    at = stop;
-  }
-  return text.size();
+  static constexpr ByteSet kSet("0123456789@");
+  return kSet.next(text, from);
 }
 
 void read_run(std::string_view text, uint32_t at, DigitRun& run) {

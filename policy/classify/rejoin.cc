@@ -5,6 +5,7 @@
 #include <array>
 #include <string>
 
+#include "policy/classify/byte_set.h"
 #include "policy/classify/chars.h"
 #include "policy/classify/numbers.h"
 #include "policy/classify/pack.h"
@@ -65,7 +66,8 @@ bool opens(std::string_view in, size_t at) {
 }
 
 bool token_char(char c) {
-  return is_alnum(c) || c == '-' || c == '_' || c == '+' || c == '/' || c == '=' || c == '.' || c == '~' || c == '@';
+  static constexpr ByteSet kSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=.~@");
+  return kSet.contains(c);
 }
 
 // What stands before the text of a quoted, commented, numbered or changed line.
@@ -112,6 +114,17 @@ bool random_token(std::string_view token) {
   return (digits >= 1 && digits < token.size()) || turns >= 3;
 }
 
+// Most lines: they end in a word, so that neither a long token nor a number can go on in the next one, nor a PEM block begin.
+bool plain_line(std::string_view in, size_t end) {
+  const char last = at_or_nul(in, end - 1);
+  if (!token_char(last)) return true;
+  if (is_digit(last) || last == '-' || is_upper(last)) return false;
+  for (size_t at = end; at > 0 && end - at < kFoldedMin; --at) {
+    if (is_space(in[at - 1])) return true;
+  }
+  return false;
+}
+
 // The line from `begin` when it is one token and nothing else; `last`: text may follow, as after the last line of a long run.
 std::string_view token_line(std::string_view in, size_t begin, bool last) {
   size_t end = begin;
@@ -150,11 +163,12 @@ bool begins_pem(std::string_view before) {
 }  // namespace
 
 void find_concatenations(std::string_view in, Rewrites& out) {
-  for (size_t at = in.find_first_of("\"'`"); at != std::string_view::npos && !out.overflowed(); at = in.find_first_of("\"'`", at)) {
+  static constexpr ByteSet kQuotes("\"'`");
+  kQuotes.each(in, [&](size_t at) {
     const size_t end = seam_end(in, at);
     if (end > at && !opens(in, at)) out.add({static_cast<uint32_t>(at), static_cast<uint32_t>(end)}, {}, Rank::run);
-    at = std::max(end, at + 1);
-  }
+    return std::max(end, at + 1);
+  });
 }
 
 // A line end inside a token goes, with the prefix of the next line; inside a PEM block the prefixes alone go. The next line must
@@ -164,11 +178,12 @@ void find_folded_lines(std::string_view in, Rewrites& out) {
   size_t width = 0;  // of the token's line in hand; 0: its first
   for (size_t at = in.find('\n'); at != std::string_view::npos && !out.overflowed(); at = in.find('\n', at + 1)) {
     const size_t end = at > 0 && in[at - 1] == '\r' ? at - 1 : at;
-    const std::string_view left = in.substr(token_begin(in, end), end - token_begin(in, end));
-    if (!pem && left.empty()) {
+    if (!pem && plain_line(in, end)) {
       width = 0;
       continue;
     }
+    const size_t begin = token_begin(in, end);
+    const std::string_view left = in.substr(begin, end - begin);
     const size_t next = prefix_end(in, at + 1);
     if (left.ends_with("-----")) pem = pem || begins_pem(in.substr(0, end));
     if (pem || dashes(in, next)) {
@@ -269,34 +284,20 @@ bool read_spread(std::string_view in, size_t begin, Spread& spread) {
   return spread.digits <= kDigitsMax && !is_word(at_or_nul(in, spread.end));
 }
 
-char letter_for(char c, bool one_is_i) {
-  switch (c) {
-    case '0':
-      return 'o';
-    case '1':
-    case '!':
-      return one_is_i ? 'i' : 'l';
-    case '3':
-      return 'e';
-    case '4':
-    case '@':
-      return 'a';
-    case '5':
-    case '$':
-      return 's';
-    case '7':
-      return 't';
-    case '8':
-      return 'b';
-    case '9':
-      return 'g';
-    default:
-      return is_alpha(c) ? lower(c) : '\0';
-  }
+// The letter that a character stands for in a disguised word; 0: it stands in none.
+constexpr std::array<char, 256> letters(char one) {
+  std::array<char, 256> table{};
+  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<size_t>(c)] = table[static_cast<size_t>(c - 32)] = c;
+  constexpr std::string_view from = "01!34@5$789";
+  const std::string to = {'o', one, one, 'e', 'a', 'a', 's', 's', 't', 'b', 'g'};
+  for (size_t i = 0; i < from.size(); ++i) table[static_cast<size_t>(from[i])] = to[i];
+  return table;
 }
+constexpr std::array<char, 256> kOneIsI = letters('i');
+constexpr std::array<char, 256> kOneIsL = letters('l');
 
-bool disguise_char(char c) {
-  return letter_for(c, true) != '\0';
+char letter_for(char c, const std::array<char, 256>& table) {
+  return table[static_cast<unsigned char>(c)];
 }
 
 }  // namespace
@@ -323,23 +324,26 @@ void find_spread_numbers(std::string_view in, Rewrites& out, bool (*named)(void*
 
 void find_disguised_words(std::string_view in, const CompiledPack& pack, Rewrites& out) {
   std::string word;
-  for (size_t at = in.find_first_of("0134578$@!"); at != std::string_view::npos && !out.overflowed(); at = in.find_first_of("0134578$@!", at)) {
+  static constexpr ByteSet kDisguises("01345789$@!");
+  kDisguises.each(in, [&](size_t at) {
     size_t begin = at;
     size_t end = at + 1;
-    while (begin > 0 && at - begin <= kWordMax && disguise_char(in[begin - 1])) --begin;
-    while (end < in.size() && end - begin <= kWordMax && disguise_char(in[end])) ++end;
+    if (!is_alpha(at_or_nul(in, at - 1)) && !is_alpha(at_or_nul(in, end)) && !kDisguises.contains(at_or_nul(in, end))) return end;
+    while (begin > 0 && at - begin <= kWordMax && letter_for(in[begin - 1], kOneIsI) != 0) --begin;
+    while (end < in.size() && end - begin <= kWordMax && letter_for(in[end], kOneIsI) != 0) ++end;
     const std::string_view token = in.substr(begin, end - begin);
-    at = end;
-    const bool letters = std::any_of(token.begin(), token.end(), is_alpha);
-    if (!letters || token.size() < kWordMin || token.size() > kWordMax) continue;
-    for (const bool one_is_i : {true, false}) {
+    if (token.size() < kWordMin || token.size() > kWordMax) return end;
+    const auto disguised = std::count_if(token.begin(), token.end(), [](char c) { return !is_alpha(c); });
+    if (static_cast<size_t>(disguised) * 3 > token.size() * 2) return end;
+    for (const auto* table : {&kOneIsI, &kOneIsL}) {
       word.clear();
-      for (const char c : token) word += letter_for(c, one_is_i);
+      for (const char c : token) word += letter_for(c, *table);
       if (!pack.is_label_word(word)) continue;
       out.add({static_cast<uint32_t>(begin), static_cast<uint32_t>(end)}, word, Rank::loose);
       break;
     }
-  }
+    return end;
+  });
 }
 
 }  // namespace warden::classify

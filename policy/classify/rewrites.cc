@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "policy/classify/byte_set.h"
 #include "policy/classify/chars.h"
 
 namespace warden::classify {
@@ -12,6 +13,11 @@ constexpr uint32_t kBefore = 192;      // of context in front of a change: a lab
 constexpr uint32_t kAfter = 96;
 constexpr uint32_t kTokenMax = 4096;   // of a token that a change is part of
 constexpr std::string_view kGap = "\f\n";  // for what was left out: no value and no label reaches over it
+
+// What stands between values and in none.
+bool separates(char c) {
+  return is_space(c) || c == '"' || c == '\'' || c == '<' || c == '>';
+}
 
 // What an encoded run never goes on with.
 bool delimiter(char c) {
@@ -61,6 +67,50 @@ bool Rewrites::cut_run(std::string_view in, size_t index) const {
   if (run.rank != Rank::run || run.from.end > in.size()) return false;
   if (index > 0 && places_[index - 1].from.end == run.from.begin && more(places_[index - 1])) return true;
   return index + 1 < places_.size() && places_[index + 1].from.begin == run.from.end && more(places_[index + 1]);
+}
+
+namespace {
+
+// Digits of each 64 bytes, an '@' counting as many.
+class Interest {
+ public:
+  Interest(std::string_view in, std::span<const uint32_t> anchors) : anchors_(anchors) {
+    static constexpr ByteSet kDigits("0123456789");
+    for (size_t at = 0; at < in.size(); at += ByteSet::kBlock) {
+      const std::string_view block = in.substr(at, ByteSet::kBlock);
+      size_t digits = 0;
+      if (block.size() == ByteSet::kBlock)
+        digits = static_cast<size_t>(__builtin_popcountll(kDigits.members(block.data())));
+      else
+        digits = static_cast<size_t>(std::count_if(block.begin(), block.end(), is_digit));
+      blocks_.push_back(static_cast<uint8_t>(block.find('@') != std::string_view::npos ? kDigitsMin : digits));
+    }
+  }
+  bool near(Extent place) const {
+    const uint32_t begin = place.begin > kBefore ? place.begin - kBefore : 0;
+    const auto anchor = std::lower_bound(anchors_.begin(), anchors_.end(), begin);
+    if (anchor != anchors_.end() && *anchor <= place.end + kBefore) return true;
+    size_t digits = 0;
+    const size_t last = std::min(blocks_.size() - 1, size_t{place.end + kBefore} / ByteSet::kBlock);
+    for (size_t block = begin / ByteSet::kBlock; block <= last; ++block) digits += blocks_[block];
+    return digits >= kDigitsMin;
+  }
+
+ private:
+  static constexpr size_t kDigitsMin = 6;
+  std::span<const uint32_t> anchors_;
+  std::vector<uint8_t> blocks_;
+};
+
+}  // namespace
+
+void Rewrites::drop_idle(std::string_view in, std::span<const uint32_t> anchors) {
+  if (places_.empty()) return;
+  const Interest interest(in, anchors);
+  std::erase_if(places_, [&](const Place& place) {
+    const bool idle = place.rank == Rank::escape && place.bytes == 1 && separates(text_[place.text]);
+    return idle && !interest.near(place.from);
+  });
 }
 
 void Rewrites::drop_conflicts() {

@@ -23,6 +23,9 @@ class Rewrites {
   void clear();
   // `to` stands for in[from.begin, from.end); it may be empty.
   void add(Extent from, std::string_view to, Rank rank);
+  // Drops the places that only write a mark or a space otherwise ("\\n", "&quot;") where nothing stands near that a value could be
+  // made of: six digits, an '@', or one of the literals that end at `anchors` (ascending).
+  void drop_idle(std::string_view in, std::span<const uint32_t> anchors);
   // Orders the places and drops those in conflict. True: some are left, and one of them is within `reach` of one of `near` (when
   // that is not null): otherwise they say nothing that was not known before those changes.
   bool settle(std::string_view in, const std::vector<Extent>* near, uint32_t reach);

@@ -104,11 +104,11 @@ void Scanner::State::walk(const View* unfolded) {
   scan_view(view);
   if (view->depth >= kDepthMax || scan.exhausted()) return;
   const size_t mark = views.mark();
-  if (unfolded != view) enter(views.revealed(unfolded));
-  views.release(mark);
-  enter(views.decoded(view));
+  enter(views.decoded(view, scan));
   views.release(mark);
   enter(views.rejoined(view, scan));
+  views.release(mark);
+  if (unfolded != view) enter(views.revealed(unfolded));
   views.release(mark);
   if (views.overflowed()) worsen(ScanStatus::partial);
 }

@@ -157,6 +157,8 @@ void TextScan::scan_anchors() {
   anchors_.clear();
   const auto outcome =
       pack_.anchor_set->scan(text_, scratch_, std::min<uint64_t>(kAnchorsMax, left_), anchors_);
+  anchor_ends_.clear();
+  for (const LiteralHit& hit : anchors_) anchor_ends_.push_back(hit.end);
   if (outcome == Literals::Outcome::too_many_hits) exhausted_ = true;
   if (outcome == Literals::Outcome::engine_error) failed_ = true;
   Candidate candidate;

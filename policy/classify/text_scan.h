@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -43,6 +44,8 @@ class TextScan {
     return context_;
   }
 
+  // Where literals of any detector ended in the text scanned last, ascending.
+  [[nodiscard]] std::span<const uint32_t> anchor_ends() const { return anchor_ends_; }
   [[nodiscard]] bool exhausted() const { return exhausted_; }
   [[nodiscard]] bool failed() const { return failed_ || context_.failed(); }
 
@@ -63,6 +66,7 @@ class TextScan {
   bool partial_ = false;
   std::vector<Hit> hits_;
   std::vector<LiteralHit> anchors_;
+  std::vector<uint32_t> anchor_ends_;
   DigitRun run_;
   uint32_t word_end_ = 0;  // end of the last word offered, so that each is offered once
   uint64_t left_ = 0;

@@ -62,6 +62,7 @@ struct View {
   MappedText mapped;             // holds the bytes of `text` when there is a parent
   uint8_t depth = 0;             // decoded layers below the segment's own encoding
   bool partial = false;          // holds only what stands around the changes, not the whole of its source
+  bool named = false;            // the names of columns stand before their values already
   std::vector<Extent> changes;   // where it differs from its source, ascending; what was left out has length zero
 
   [[nodiscard]] Extent original(Extent span) const;

@@ -21,6 +21,7 @@ View& Views::next(const View* parent) {
   view.mapped.clear();
   view.changes.clear();
   view.partial = parent != nullptr && parent->partial;
+  view.named = parent != nullptr && parent->named;
   view.depth = parent == nullptr ? uint8_t{0} : parent->depth;
   return view;
 }
@@ -92,12 +93,13 @@ View* Views::derive(const View* parent, const std::vector<Extent>* near) {
   return &view;
 }
 
-View* Views::decoded(const View* view) {
+View* Views::decoded(const View* view, const TextScan& scan) {
   rewrites_.clear();
   find_escapes(view->text, rewrites_);
   find_base64(view->text, rewrites_);
   find_hex(view->text, rewrites_);
   find_hex_dumps(view->text, rewrites_);
+  rewrites_.drop_idle(view->text, scan.anchor_ends());
   return derive(view, view->changes.empty() ? nullptr : &view->changes);
 }
 
@@ -116,10 +118,14 @@ View* Views::rejoined(const View* view, TextScan& scan) {
   find_spread_numbers(
       view->text, rewrites_, [](void* words, uint32_t at) { return static_cast<Context*>(words)->named(at); }, &context);
   find_disguised_words(view->text, pack_, rewrites_);
-  find_table_cells(view->text, pack_, rewrites_);
-  find_insert_values(view->text, pack_, rewrites_);
-  find_name_attributes(view->text, rewrites_);
-  return derive(view, view->changes.empty() ? nullptr : &view->changes);
+  if (!view->named) {
+    find_table_cells(view->text, pack_, rewrites_);
+    find_insert_values(view->text, pack_, rewrites_);
+    find_name_attributes(view->text, rewrites_);
+  }
+  View* next = derive(view, view->changes.empty() ? nullptr : &view->changes);
+  if (next != nullptr) next->named = true;
+  return next;
 }
 
 void Views::forget_large(size_t bytes) {

@@ -28,7 +28,7 @@ class Views {
   const View* folded(const View* view);
   // What another layer of escapes or encodings gives, what hidden characters say, what joints inside values keep apart; null when
   // there is nothing of the kind.
-  View* decoded(const View* view);
+  View* decoded(const View* view, const TextScan& scan);  // `scan`: of this view, just now
   View* revealed(const View* unfolded);
   View* rejoined(const View* view, TextScan& scan);
 
