@@ -53,7 +53,7 @@ size_t seam_end(std::string_view in, size_t at) {
   if ((prefix == 'f' || prefix == 'b' || prefix == 'r' || prefix == 'u' || prefix == 'l') && quote(at_or_nul(in, next + 1))) ++next;
   if (at_or_nul(in, next) != in[at]) return at;
   // What ends or begins with a bracket or a separator is text put together, not a value.
-  constexpr std::string_view kEdges = "{}[]<>,;\"'`\n";
+  constexpr std::string_view kEdges = "{}[]<>$,;\"'`\n";
   return kEdges.find(at_or_nul(in, at - 1)) == std::string_view::npos && kEdges.find(at_or_nul(in, next + 1)) == std::string_view::npos ? next + 1 : at;
 }
 
@@ -242,8 +242,7 @@ struct Spread {
 };
 
 bool loose_joint(char c) {
-  return is_space(c) || c == '-' || c == '.' || c == '/' || c == '_' || c == ',' || c == '|' || c == '*' || c == '~' || c == ':' || c == '>' || c == '(' ||
-         c == ')' || c == '+';
+  return is_space(c) || c == '-' || c == '.' || c == '/' || c == '_' || c == '|' || c == '*' || c == '~' || c == '>' || c == '(' || c == ')';
 }
 
 // The groups from `begin`; false: more digits than any number has, or a letter right behind.
@@ -314,7 +313,8 @@ void find_spread_numbers(std::string_view in, Rewrites& out, bool (*named)(void*
     const bool whole = read_spread(in, at, spread);
     // 4-4-4-4, 3-2-4, 3-3-4, 2-2-2-2 are base forms; what is grouped by no rule at all was grouped to hide.
     const bool by_no_rule = spread.joint_count > 2 && spread.uneven && spread.first > 1 && spread.first != spread.second;
-    const bool unusual = spread.odd || by_no_rule || spread.singles * 2 > spread.joint_count;
+    const bool decimal = spread.joint_count == 1 && at_or_nul(in, spread.joints[0].begin) == '.';
+    const bool unusual = (spread.odd && !decimal) || by_no_rule || spread.singles * 2 > spread.joint_count;
     if (whole && unusual && spread.joint_count > 0 && spread.digits >= kDigitsMin && named(context, static_cast<uint32_t>(at))) {
       for (size_t i = 0; i < spread.joint_count; ++i) out.add(spread.joints[i], {}, Rank::run);
     }
