@@ -147,6 +147,7 @@ bool number_cut(std::string_view in, size_t end, size_t next) {
   const auto part = [](char c) { return is_digit(c) || is_upper(c); };
   size_t digits = 0;
   for (size_t at = end; at > 0 && end - at < 12 && (part(in[at - 1]) || in[at - 1] == ' ' || in[at - 1] == '-'); --at) digits += is_digit(in[at - 1]) ? 1 : 0;
+  if (is_blank(at_or_nul(in, next))) ++next;
   return digits >= 4 && part(at_or_nul(in, next)) && (is_digit(in[next]) || is_digit(at_or_nul(in, next + 1)) || !is_alnum(at_or_nul(in, next + 1)));
 }
 
@@ -264,6 +265,8 @@ bool read_spread(std::string_view in, size_t begin, Spread& spread) {
     size_t next = at;
     while (next - at < 5 && loose_joint(at_or_nul(in, next))) ++next;
     if (next == at || !is_digit(at_or_nul(in, next))) break;
+    const size_t line = in.substr(at, next - at).find('\n');
+    if (line != std::string_view::npos && prefix_end(in, at + line + 1) > at + line + 1) break;  // a line's number
     if (spread.digits >= kDigitsMax || spread.joint_count == spread.joints.size()) {
       while (next < in.size() && (is_digit(in[next]) || loose_joint(in[next]))) ++next;
       spread.end = next;
@@ -288,7 +291,7 @@ constexpr std::array<char, 256> letters(char one) {
   std::array<char, 256> table{};
   for (char c = 'a'; c <= 'z'; ++c) table[static_cast<size_t>(c)] = table[static_cast<size_t>(c - 32)] = c;
   constexpr std::string_view from = "01!34@5$789";
-  const std::string to = {'o', one, one, 'e', 'a', 'a', 's', 's', 't', 'b', 'g'};
+  const std::array<char, 11> to = {'o', one, one, 'e', 'a', 'a', 's', 's', 't', 'b', 'g'};
   for (size_t i = 0; i < from.size(); ++i) table[static_cast<size_t>(from[i])] = to[i];
   return table;
 }

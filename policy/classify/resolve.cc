@@ -39,7 +39,7 @@ void drop_digits_of_encodings(std::vector<RankedFinding>& findings) {
   }
   std::erase_if(findings, [&](const RankedFinding& one) {
     const Finding& f = one.finding;
-    if (one.encoded || f.data_class == "secret") return false;
+    if (f.data_class == "secret") return false;
     const auto after = std::partition_point(runs.begin(), runs.end(), [&](const Finding& run) { return place(run) <= place(f); });
     if (after == runs.begin()) return false;
     const Finding& run = *(after - 1);

@@ -231,8 +231,9 @@ def prefixed(prefix):
         def mark():
             number[0] += 1
             return prefix.replace("#", str(number[0]))
+        before = mark() + "see below\n" + mark() + head
         written = lines[0] + "".join("\n" + mark() + line for line in lines[1:])
-        return place(mark() + "see below\n" + mark() + head, written, "\n" + mark() + "regards")
+        return place(before, written, "\n" + mark() + "regards")
     return form
 
 
