@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "policy/classify/columns.h"
+#include "policy/classify/named_cells.h"
 #include "policy/classify/encoded_runs.h"
 #include "policy/classify/escapes.h"
 #include "policy/classify/hidden.h"

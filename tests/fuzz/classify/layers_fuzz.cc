@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "agent/base/check.h"
-#include "policy/classify/columns.h"
+#include "policy/classify/named_cells.h"
 #include "policy/classify/encoded_runs.h"
 #include "policy/classify/engine.h"
 #include "policy/classify/escapes.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Columns: values whose name stands somewhere else than right before them: in the header of a CSV or Markdown table, in the column
+// Named cells: values whose name stands somewhere else than right before them: in the header of a CSV or Markdown table, in the column
 // list of an SQL INSERT, in the name attribute of an XML element. Each such value is written as "name: value".
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/classify/columns.h"
+#include "policy/classify/named_cells.h"
 
 #include <algorithm>
 #include <array>
