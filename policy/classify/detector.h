@@ -18,6 +18,7 @@ enum class Trigger : uint8_t {
   word,     // an alphanumeric run holding a digit and a letter whose length is in `lengths`
   at_sign,  // '@'
   literal,  // one of `anchors`, case-sensitive unless `caseless`
+  named,    // a number of the number table, which has its own rows (number_types.h)
   keyword,  // one of `labels` in the text, or as the segment's field name (then Candidate::field is set)
 };
 

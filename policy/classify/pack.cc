@@ -99,6 +99,28 @@ void CompiledPack::index(const Detector& detector) {
   if (detector.trigger == Trigger::at_sign) at_sign.push_back(id);
 }
 
+bool CompiledPack::add_numbers(std::string& error, std::vector<Literal>& literals) {
+  auto read = NumberTypes::parse(number_table(), error);
+  if (!read) return false;
+  numbers = std::move(*read);
+  first_number = static_cast<DetectorIndex>(detectors.size());
+  number_rows_.reserve(numbers.types().size());
+  for (const auto& type : numbers.types()) {
+    const auto place = static_cast<uint16_t>(number_rows_.size());
+    number_rows_.push_back({type->id, type->data_class, Trigger::named, nullptr});
+    index(number_rows_.back());
+    for (const std::string_view label : type->labels) {
+      number_labels.add(label, place);
+      if (!type->anchored) continue;
+      for (std::string& form : spellings(label)) {
+        anchors.push_back({static_cast<DetectorIndex>(first_number + place), static_cast<uint16_t>(form.size())});
+        literals.push_back({std::move(form), true});
+      }
+    }
+  }
+  return true;
+}
+
 Result<std::shared_ptr<const Pack>, PackError> CompiledPack::build() {
   auto pack = std::make_shared<CompiledPack>();
   std::vector<Literal> anchor_literals;
@@ -134,6 +156,9 @@ Result<std::shared_ptr<const Pack>, PackError> CompiledPack::build() {
   pack->label_words = parts_of(named_by);
   add_words(word_map, other_meanings(), nullptr);
   hash.update(other_meanings());
+  std::string error;
+  if (!pack->add_numbers(error, anchor_literals)) return fail(PackError::invalid, "number table: " + error);
+  hash.update(number_table());
   pack->digest_ = hash.finish();
 
   std::vector<Literal> word_literals;

@@ -13,7 +13,9 @@
 
 #include "policy/classify/detector.h"
 #include "policy/classify/engine.h"
+#include "policy/classify/labels.h"
 #include "policy/classify/literals.h"
+#include "policy/classify/number_types.h"
 
 namespace warden::classify {
 
@@ -50,9 +52,14 @@ class CompiledPack final : public Pack {
   std::unordered_set<std::string> label_words;
   std::unique_ptr<Literals> anchor_set;
   std::unique_ptr<Literals> word_set;
+  NumberTypes numbers;  // detectors[first_number + i] stands for numbers.types()[i]
+  LabelIndex number_labels;
+  DetectorIndex first_number = 0;
 
  private:
   void index(const Detector& detector);
+  bool add_numbers(std::string& error, std::vector<Literal>& anchors);
+  std::vector<Detector> number_rows_;
   Digest digest_{};
 };
 

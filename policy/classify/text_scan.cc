@@ -37,6 +37,10 @@ bool is_example(std::string_view value, std::string_view examples) {
   return false;
 }
 
+bool stands_alone(std::string_view text, Extent span) {
+  return !is_word(at_or_nul(text, span.begin - 1)) && !is_word(at_or_nul(text, span.end));
+}
+
 }  // namespace
 
 const std::vector<Hit>& TextScan::scan(std::string_view text, bool partial) {
@@ -45,7 +49,9 @@ const std::vector<Hit>& TextScan::scan(std::string_view text, bool partial) {
   partial_ = partial;
   word_end_ = 0;
   context_.set_text(text, partial);
+  named_.set_text(text);
   scan_numbers();
+  prefer_named();
   // Labels are looked up in ascending order of candidates; the anchors begin anew.
   context_.set_text(text, partial);
   scan_anchors();
@@ -55,9 +61,11 @@ const std::vector<Hit>& TextScan::scan(std::string_view text, bool partial) {
 
 void TextScan::weigh(DetectorIndex index, Match match) {
   const Detector& detector = *pack_.detectors[index];
+  bool labelled = false;
   if (match.confidence < 90 || detector.labelled > match.confidence) {
     const Surroundings around = context_.around(match.span, index);
-    if (around.support == Support::labelled) {
+    labelled = around.support == Support::labelled;
+    if (labelled) {
       match.confidence = std::max(match.confidence, detector.labelled);
     } else if (around.support == Support::near) {
       match.confidence = std::max(match.confidence, detector.near);
@@ -71,7 +79,7 @@ void TextScan::weigh(DetectorIndex index, Match match) {
   if (match.confidence < kReport) return;
   const std::string_view value = text_.substr(match.span.begin, match.span.end - match.span.begin);
   if (is_example(value, detector.examples)) match.tier = Tier::suppressed;
-  hits_.push_back({match, index});
+  hits_.push_back({match, index, labelled});
 }
 
 void TextScan::verify(const Candidate& candidate, DetectorIndex detector) {
@@ -96,10 +104,33 @@ void TextScan::scan_numbers() {
       continue;
     }
     read_run(text_, static_cast<uint32_t>(at), run_);
-    for (size_t i = 0; i < run_.count; ++i) scan_word(run_.groups[i].span.begin);
+    for (size_t i = 0; i < run_.count; ++i) {
+      scan_word(run_.groups[i].span.begin);
+      scan_named(run_.groups[i].span.begin);
+    }
     scan_windows(run_);
     at = run_.resume;
   }
+}
+
+// A number that a word names and whose check holds is no card or account number that merely fits.
+void TextScan::prefer_named() {
+  const auto first = std::stable_partition(hits_.begin(), hits_.end(), [&](const Hit& hit) {
+    return pack_.detectors[hit.detector]->trigger == Trigger::named && hit.match.tier == Tier::validated;
+  });
+  const auto named = std::span(hits_.begin(), first);
+  hits_.erase(std::remove_if(first, hits_.end(), [&](const Hit& hit) {
+    return !hit.labelled && std::any_of(named.begin(), named.end(), [&](const Hit& n) {
+      return n.match.span.begin <= hit.match.span.begin && hit.match.span.end <= n.match.span.end;
+    });
+  }), hits_.end());
+}
+
+void TextScan::scan_named(uint32_t at) {
+  NamedHit hit;
+  uint64_t tried = 0;
+  if (named_.at(at, hit, tried)) hits_.push_back({hit.match, hit.detector, true});
+  spend(tried);
 }
 
 void TextScan::scan_word(uint32_t at) {
@@ -166,6 +197,12 @@ void TextScan::scan_anchors() {
   for (const LiteralHit& hit : anchors_) {
     const Anchor& anchor = pack_.anchors[hit.id];
     candidate.span = {hit.end - anchor.size, hit.end};
+    if (pack_.detectors[anchor.detector]->trigger == Trigger::named) {
+      NamedHit named;
+      if (stands_alone(text_, candidate.span) && named_.after(hit.end, anchor.detector, named)) hits_.push_back({named.match, named.detector, true});
+      if (!spend(1)) return;
+      continue;
+    }
     verify(candidate, anchor.detector);
     if (exhausted_) return;
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "policy/classify/context.h"
+#include "policy/classify/named_scan.h"
 #include "policy/classify/numbers.h"
 #include "policy/classify/pack.h"
 
@@ -17,12 +18,13 @@ namespace warden::classify {
 struct Hit {
   Match match;
   DetectorIndex detector;
+  bool labelled = false;  // a word right before names the type
 };
 
 class TextScan {
  public:
   TextScan(const CompiledPack& pack, Scratch& scratch)
-      : pack_(pack), scratch_(scratch), context_(pack, scratch) {}
+      : pack_(pack), scratch_(scratch), context_(pack, scratch), named_(pack) {}
 
   void begin_report(uint64_t candidates_max) {
     left_ = candidates_max;
@@ -35,7 +37,7 @@ class TextScan {
     return !exhausted_;
   }
   void stop() { left_ = 0, exhausted_ = true; }
-  void set_field(std::string_view name) { context_.set_field(name); }
+  void set_field(std::string_view name) { context_.set_field(name), named_.set_field(name); }
   // Matches in `text`, in its offsets; valid until the next call. `partial`: parts of a text, not the whole of it.
   const std::vector<Hit>& scan(std::string_view text, bool partial);
   // Context::named in `text`, which stays the text until the next scan.
@@ -54,7 +56,9 @@ class TextScan {
   void scan_windows(const DigitRun& run);
   void scan_window(const DigitRun& run, size_t first, size_t last, std::string_view digits);
   void scan_word(uint32_t at);
+  void scan_named(uint32_t at);
   void scan_anchors();
+  void prefer_named();
   void scan_field();
   void verify(const Candidate& candidate, DetectorIndex detector);
   void weigh(DetectorIndex detector, Match match);
@@ -62,6 +66,7 @@ class TextScan {
   const CompiledPack& pack_;
   Scratch& scratch_;
   Context context_;
+  NamedScan named_;
   std::string_view text_;
   bool partial_ = false;
   std::vector<Hit> hits_;

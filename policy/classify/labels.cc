@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/classify/labels.h"
+
+#include <algorithm>
+
+#include "policy/classify/chars.h"
+
+namespace warden::classify {
+namespace {
+
+constexpr uint64_t kSeed = 0xCBF29CE484222325, kPrime = 0x100000001B3;  // FNV-1a
+constexpr uint32_t kLabelMax = 96;    // bytes of text that a label may span
+constexpr uint32_t kGapMax = 12;      // punctuation and blanks between a label, fillers and the value
+constexpr int kFillersMax = 3;
+constexpr uint32_t kAsideMax = 160;   // of a bracketed explanation between label and value
+
+uint64_t add_byte(uint64_t hash, char c) { return (hash ^ static_cast<unsigned char>(lower(c))) * kPrime; }
+
+uint16_t pair_of(char last, char before) {
+  return static_cast<uint16_t>(static_cast<unsigned char>(lower(last)) << 8 | static_cast<unsigned char>(lower(before)));
+}
+
+bool starts_word(std::string_view text, uint32_t at) {
+  if (at == 0) return true;
+  const char before = text[at - 1];
+  return !is_word(before) || (is_lower(before) && is_upper(text[at])) || (is_digit(before) && !is_digit(text[at]));
+}
+
+constexpr std::string_view kFillers[] = {"no", "nr", "num", "number", "numero", "is", "was", "of", "the", "id", "value", "my", "es", "ist", "de", "code", "est", "nummer", "n", "º", "№"};
+
+bool filler(std::string_view word) {
+  return std::any_of(std::begin(kFillers), std::end(kFillers), [&](std::string_view f) { return equals_nocase(f, word); });
+}
+
+// The bracket that `close` (just behind a ')') closes, or 0.
+uint32_t opening(std::string_view text, uint32_t close) {
+  int depth = 0;
+  for (uint32_t at = close; at > 0 && close - at < kAsideMax; --at) {
+    const char c = text[at - 1];
+    if (c == '\n') return 0;
+    if (c == ')') ++depth;
+    if (c == '(' && --depth == 0) return at - 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void LabelIndex::add(std::string_view label, uint16_t type) {
+  uint64_t hash = kSeed;
+  uint16_t size = 0;
+  char last = '\0', before_last = '\0';
+  for (size_t i = label.size(); i-- > 0;) {
+    if (!is_word(label[i])) continue;
+    hash = add_byte(hash, label[i]);
+    if (size == 0) last = label[i];
+    if (size == 1) before_last = label[i];
+    ++size;
+  }
+  if (size < 2) return;
+  tails_.set(pair_of(last, before_last));
+  auto& named = labels_[hash];
+  const auto known = [&](const LabelHit& hit) { return hit.type == type; };
+  if (std::none_of(named.begin(), named.end(), known)) named.push_back({type, size});
+}
+
+void LabelIndex::ending_at(std::string_view text, uint32_t end, std::vector<LabelHit>& hits) const {
+  uint64_t hash = kSeed;
+  uint32_t count = 0;
+  char last = '\0';
+  for (uint32_t at = end; at > 0 && end - at < kLabelMax; --at) {
+    const char c = text[at - 1];
+    if (!is_word(c)) {
+      if (std::string_view(":;|{}<>=\"\t\n,").find(c) != std::string_view::npos) return;
+      continue;
+    }
+    hash = add_byte(hash, c);
+    ++count;
+    if (count == 1) last = c;
+    if (count == 2 && !tails_[pair_of(last, c)]) return;
+    if (count < 2 || !starts_word(text, at - 1)) continue;
+    const auto found = labels_.find(hash);
+    if (found != labels_.end()) hits.insert(hits.end(), found->second.begin(), found->second.end());
+  }
+}
+
+void LabelIndex::before(std::string_view text, uint32_t at, std::vector<LabelHit>& hits) const {
+  uint32_t gap = 0;
+  for (int fillers = 0; fillers <= kFillersMax; ++fillers) {
+    while (at > 0 && !is_word(text[at - 1])) {
+      const char c = text[at - 1];
+      if (++gap > kGapMax || c == '\n' || c == ';' || c == '?' || c == '!') return;
+      if (c == ')') {
+        uint32_t outside = opening(text, at);
+        while (outside > 0 && !is_word(text[outside - 1])) --outside;
+        if (outside > 0) ending_at(text, outside, hits);
+      }
+      --at;
+    }
+    if (at == 0) return;
+    ending_at(text, at, hits);
+    uint32_t begin = at;
+    while (begin > 0 && at - begin < 16 && is_word(text[begin - 1])) --begin;
+    if (!filler(text.substr(begin, at - begin))) return;
+    at = begin;
+  }
+}
+
+void LabelIndex::in_name(std::string_view name, std::vector<LabelHit>& hits) const {
+  const auto size = static_cast<uint32_t>(std::min<size_t>(name.size(), kLabelMax));
+  for (uint32_t end = 2; end <= size; ++end) {
+    const char next = at_or_nul(name, end);
+    const bool word_ends = !is_word(next) || (is_lower(name[end - 1]) && is_upper(next)) || is_digit(next);
+    if (is_word(name[end - 1]) && word_ends) ending_at(name, end, hits);
+  }
+}
+
+}  // namespace warden::classify
