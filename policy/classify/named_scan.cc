@@ -95,7 +95,13 @@ bool NamedScan::at(uint32_t digit, NamedHit& hit, uint64_t& tried) {
     if (before == begin) break;
     begins[count++] = begin = before;
   }
+  // Letters of other scripts may belong to the value, too, or stand before it without a blank.
   bool found = false;
+  if (begin > 0 && is_word(text_[begin - 1])) {
+    uint32_t wide = begin;
+    while (wide > 0 && begin - wide < 8 && is_word(text_[wide - 1])) --wide;
+    begins[count == begins.size() ? count - 1 : count++] = wide;
+  }
   for (size_t i = count; i-- > 0;) {
     NamedHit one;
     if (!try_from(begins[i], one, tried)) continue;

@@ -32,11 +32,15 @@ bool holds(const NumberType& type, std::string_view value) {
 // A number does not end inside a word, nor before a joint that leads on to more of it.
 bool ends(const Cursor& c, uint32_t at, bool spaced) {
   const char next = at_or_nul(c.text, at);
-  if (is_word(next)) return false;
+  if (is_word(next) || next == '*' || next == '=' || next == '$') return false;
   const char beyond = at_or_nul(c.text, at + 1);
-  if (next == '-' || next == '/' || next == '*' || next == '=' || next == '$') return !is_alnum(beyond) && next != '=' && next != '$' && next != '*';
+  if (next == '-' || next == '/') return !is_alnum(beyond);
   if (next == '.' || next == ',') return !is_digit(beyond);
-  return !(next == ' ' && spaced && is_digit(beyond));
+  if (next != ' ' || !spaced) return true;
+  // "...-JY 1F": a group of one or two capitals after groups that end in a letter goes on.
+  const bool group = is_upper(at_or_nul(c.text, at - 1)) && is_upper(beyond) &&
+                     (!is_word(at_or_nul(c.text, at + 2)) || (is_upper(c.text[at + 2]) && !is_word(at_or_nul(c.text, at + 3))));
+  return !is_digit(beyond) && !group;
 }
 
 void finish(Cursor& c, uint32_t at, size_t size, bool spaced) {

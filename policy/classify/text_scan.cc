@@ -13,6 +13,7 @@ constexpr uint8_t kContraryCost = 30;
 constexpr uint8_t kRivalCost = 40;
 constexpr size_t kAnchorsMax = 1 << 20;
 constexpr uint32_t kWordMax = 63;
+constexpr uint8_t kLongLabel = 88;  // of a number type: a label that names nothing else
 
 uint8_t minus(uint8_t confidence, uint8_t cost) {
   return confidence > cost ? static_cast<uint8_t>(confidence - cost) : uint8_t{0};
@@ -120,8 +121,9 @@ void TextScan::prefer_named() {
   });
   const auto named = std::span(hits_.begin(), first);
   hits_.erase(std::remove_if(first, hits_.end(), [&](const Hit& hit) {
-    return !hit.labelled && std::any_of(named.begin(), named.end(), [&](const Hit& n) {
-      return n.match.span.begin <= hit.match.span.begin && hit.match.span.end <= n.match.span.end;
+    return std::any_of(named.begin(), named.end(), [&](const Hit& n) {
+      const bool sure = !hit.labelled || (n.match.confidence >= kLongLabel && n.match.span == hit.match.span);
+      return sure && n.match.span.begin <= hit.match.span.begin && hit.match.span.end <= n.match.span.end;
     });
   }), hits_.end());
 }
