@@ -146,13 +146,24 @@ bool national(const Candidate& c, Match& match) {
 }
 
 // Any digits that a label calls a telephone number: the plans of all countries together have 4 to 13
-// national digits; four are as often an extension.
+// national digits; four that could be a year are not sure.
 bool labelled(const Candidate& c, Match& match) {
   if (!outside_token(c) || c.groups.size() > 7) return false;
   match.span.begin = number_begin(c, c.span.begin);
-  match.tier = c.digits.size() >= 5 ? Tier::validated : Tier::asserted;
+  const bool year = c.digits.size() == 4 && (c.digits.starts_with("19") || c.digits.starts_with("20"));
+  match.tier = year ? Tier::asserted : Tier::validated;
   if (all_same(c.digits) || (c.digits.size() == 10 && nanp_fiction(c.digits))) match.tier = Tier::suppressed;
   return true;
+}
+
+// A number kept for fiction that a label calls a telephone number is taken at its word.
+bool named_fiction(const Candidate& c, Match& match) {
+  const bool one = c.digits.size() == 11;
+  if ((one && c.digits[0] != '1') || !nanp_fiction(c.digits.substr(one ? 1 : 0))) return false;
+  const bool plus = at_or_nul(c.text, c.span.begin - 1) == '+';
+  if (plus ? !one : !outside_token(c)) return false;
+  match.span.begin = number_begin(c, c.span.begin - (plus ? 1 : 0));
+  return !is_word(at_or_nul(c.text, c.span.end));
 }
 
 constexpr std::string_view kLabels =
@@ -172,6 +183,7 @@ constexpr std::string_view kStrictLabels =
 constexpr Detector kRows[] = {
     {"pii.phone_e164", "pii.contact", Trigger::number, e164, lengths(7, 15), kLabels, {}, {}, 97, 99},
     {"pii.phone_national", "pii.contact", Trigger::number, national, lengths(8, 12), kLabels, {}, {}, 85, 95},
+    {"pii.phone_national", "pii.contact", Trigger::number, named_fiction, lengths(10, 11), kLabels, {}, {}, 0, 100},
     {"pii.phone_national", "pii.contact", Trigger::number, labelled, lengths(7, 14), kLabels, {}, {}, 0, 85},
     {"pii.phone_national",
      "pii.contact",
