@@ -130,6 +130,21 @@ int entropy_centibits(std::string_view text) {
   return log2_centi(text.size()) - static_cast<int>(weighted / static_cast<int64_t>(text.size()));
 }
 
+int seldom_pairs(std::string_view text) {
+  static constexpr uint32_t seldom[26] = {
+#include "policy/classify/letter_pairs.inc"
+  };
+  int pairs = 0;
+  int odd = 0;
+  for (size_t i = 1; i < text.size(); ++i) {
+    if (!is_alpha(text[i - 1]) || !is_alpha(text[i])) continue;
+    if (is_lower(text[i - 1]) && is_upper(text[i])) continue;  // camelCase: two words
+    ++pairs;
+    odd += static_cast<int>(seldom[lower(text[i - 1]) - 'a'] >> (lower(text[i]) - 'a') & 1);
+  }
+  return pairs < 8 ? 0 : odd * 100 / pairs;
+}
+
 uint64_t number(std::string_view digits) {
   uint64_t value = 0;
   for (const char c : digits.substr(0, 19)) value = value * 10 + static_cast<uint64_t>(c - '0');

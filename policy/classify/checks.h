@@ -21,6 +21,9 @@ bool sequential(std::string_view digits);  // 123456789..., 987654321... (0 foll
 // deterministic).
 int distinct(std::string_view text);
 int entropy_centibits(std::string_view text);
+// Of each hundred pairs of neighbouring letters, those that are seldom in words and names (training/letter_pairs.py);
+// 0 below eight pairs.
+int seldom_pairs(std::string_view text);
 uint64_t number(std::string_view digits);  // at most 19 digits
 
 }  // namespace warden::classify

@@ -69,6 +69,20 @@ SecretKind secret_kind(std::string_view value) {
   return SecretKind::value;
 }
 
+bool is_weak_password(std::string_view value) {
+  constexpr std::string_view words[] = {"test",  "testing",  "tester", "testpass", "testuser",   "admin",  "root",    "guest",   "demo",   "user",
+                                        "pass",  "mypass",   "secret", "password", "mypassword", "passwd", "pw",      "pwd",     "foo",    "bar",
+                                        "foobar", "baz",     "qux",    "hello",    "qwerty",     "abc",    "letmein", "temp",    "tmp",    "fake",
+                                        "mock",  "postgres", "mysql",  "redis",    "mongo",      "rabbit", "none",    "nopass",  "invalid", "wrong",
+                                        "correct", "bad",    "good",   "old",      "new",        "some",   "any",     "abcdef",  "asdf"};
+  while (!value.empty() && (is_digit(value.back()) || value.back() == '!')) value.remove_suffix(1);
+  if (value.empty() || equals_one(words, value)) return true;
+  return value.find(' ') == std::string_view::npos &&
+         (contains_nocase(value, "password") || contains_nocase(value, "passwd") || contains_nocase(value, "secret") ||
+          contains_nocase(value, "test") || contains_nocase(value, "mypass") || contains_nocase(value, "demo") ||
+          contains_nocase(value, "fake") || contains_nocase(value, "mock"));
+}
+
 bool is_filler(std::string_view body) {
   return distinct(body) < 6 || contains_nocase(body, "example") || contains_nocase(body, "xxxx") ||
          contains_nocase(body, "your") || contains_nocase(body, "abcdefgh") ||

@@ -15,6 +15,9 @@ enum class SecretKind : uint8_t {
 };
 SecretKind secret_kind(std::string_view value);
 
+// A password that stands in tests and examples: "test1", "testpass", "admin", "123456".
+bool is_weak_password(std::string_view value);
+
 // A token body made of a filler (xxxx, 1234..., EXAMPLE).
 bool is_filler(std::string_view body);
 

@@ -102,6 +102,10 @@ std::optional<Assigned> value_at(std::string_view text, size_t at) {
   size_t size = 0;
   if (quote(open)) {
     size = rest.find(open);
+    // A string that holds a JSON text goes on to its end.
+    if (size != std::string_view::npos && size > 0 && rest[size - 1] == '\\' && rest[0] == '{') {
+      while (size != std::string_view::npos && rest[size - 1] == '\\') size = rest.find(open, size + 1);
+    }
     if (size == std::string_view::npos || rest.substr(0, size).find('\n') != std::string_view::npos)
       return std::nullopt;
     while (size > 0 && rest[size - 1] == '\\') --size;  // the quote of an escaped string
@@ -180,7 +184,7 @@ bool password(const Candidate& c, Match& match) {
   if (!make.digits && !make.marks && std::all_of(value.begin(), value.end(), is_upper))
     return false;  // a constant's name
   match.span = found->span;
-  match.tier = kind == SecretKind::placeholder ? Tier::suppressed : Tier::asserted;
+  match.tier = kind == SecretKind::placeholder || is_weak_password(value) ? Tier::suppressed : Tier::asserted;
   const int kinds = (make.letters ? 1 : 0) + (make.digits ? 1 : 0) + (make.marks ? 1 : 0);
   match.confidence =
       static_cast<uint8_t>(50 + (found->quoted ? 10 : 0) + kinds * 10 - (value.size() < 6 ? 10 : 0));
@@ -193,17 +197,62 @@ bool uuid_like(std::string_view value) {
 
 // A token has no words in it: letters and digits alternate often, or the entropy is high for its length.
 bool random_looking(std::string_view value) {
-  if (value.size() < 12 || uuid_like(value)) return false;
+  const auto uuid = [](char c) { return hex_value(c) >= 0 || c == '-'; };
+  if (value.size() < 12 || (uuid_like(value) && std::all_of(value.begin(), value.end(), uuid))) return false;
   const bool alphabet = std::all_of(value.begin(), value.end(), [](char c) {
-    return is_alnum(c) || std::string_view("+/=_-.~:").find(c) != std::string_view::npos;
+    return is_alnum(c) || std::string_view("+/=_-.~:%").find(c) != std::string_view::npos;
   });
   const Make make = make_of(value);
-  return alphabet && make.letters && make.digits &&
-         entropy_centibits(value) >= (value.size() >= 20 ? 320 : 290);
+  if (!alphabet) return false;
+  if (make.letters && make.digits && entropy_centibits(value) >= (value.size() >= 20 ? 320 : 290)) return true;
+  return value.size() >= 16 && seldom_pairs(value) >= 25 && entropy_centibits(value) >= 280;
+}
+
+// A JSON text whose strings hold a token.
+bool holds_token(std::string_view value) {
+  if (!value.starts_with('{')) return false;
+  for (size_t at = 0; at < value.size();) {
+    size_t end = at;
+    while (end < value.size() && is_alnum(value[end])) ++end;
+    if (end - at >= 20 && random_looking(value.substr(at, end - at))) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+// "the auth token 5f2a...": no operator, but what follows is a long token and nothing else.
+std::optional<Assigned> token_behind(const Candidate& c) {
+  if (c.field || !is_blank(at_or_nul(c.text, c.span.end)) || is_word(at_or_nul(c.text, c.span.begin - 1))) return std::nullopt;
+  uint32_t end = c.span.end + 1;
+  while (end < c.text.size() && end - c.span.end < kValueMax && is_alnum(c.text[end])) ++end;
+  const std::string_view value = c.text.substr(c.span.end + 1, end - c.span.end - 1);
+  const auto digits = std::count_if(value.begin(), value.end(), is_digit);
+  if (value.size() < 32 || digits < 4 || digits > static_cast<ptrdiff_t>(value.size()) * 3 / 4) return std::nullopt;
+  return Assigned{{c.span.end + 1, end}, false};
+}
+
+bool token_uuid(std::string_view value) {
+  const auto part = [](char x) { return hex_value(x) >= 0 || x == '-'; };
+  return uuid_like(value) && std::all_of(value.begin(), value.end(), part) && distinct(value) >= 8;
+}
+
+// Where a list of tokens ends whose first ends at `at`: ["5f2a...", "91bc..."] is redacted as one.
+uint32_t list_end(std::string_view text, uint32_t at) {
+  constexpr int longest = 32;
+  uint32_t end = at;
+  for (int i = 0; i < longest && quote(at_or_nul(text, at)) && at_or_nul(text, at + 1) == ','; ++i) {
+    at += 2;
+    while (is_space(at_or_nul(text, at))) ++at;
+    const auto next = value_at(text, at);
+    if (!next || !next->quoted || !random_looking(text.substr(next->span.begin, next->span.end - next->span.begin))) return end;
+    at = end = next->span.end;
+  }
+  return end;
 }
 
 bool generic(const Candidate& c, Match& match) {
-  const auto found = assigned(c, true);
+  auto found = assigned(c, true);
+  if (!found) found = token_behind(c);
   if (!found) return false;
   std::string_view value = c.text.substr(found->span.begin, found->span.end - found->span.begin);
   Extent span = found->span;
@@ -212,10 +261,11 @@ bool generic(const Candidate& c, Match& match) {
     value.remove_prefix(scheme.size());
     span.begin += static_cast<uint32_t>(scheme.size());
   }
-  const SecretKind kind = secret_kind(value);
-  if (kind == SecretKind::reference || !random_looking(value) || value.find("://") != std::string_view::npos)
-    return false;
-  match.span = span;
+  const bool inside = holds_token(value);
+  const SecretKind kind = inside ? SecretKind::value : secret_kind(value);
+  if (kind == SecretKind::reference || value.find("://") != std::string_view::npos) return false;
+  if (!inside && !random_looking(value) && !token_uuid(value)) return false;
+  match.span = {span.begin, list_end(c.text, span.end)};
   match.tier = kind == SecretKind::placeholder || is_filler(value) ? Tier::suppressed : Tier::asserted;
   match.confidence = found->quoted ? 75 : 65;
   return true;
@@ -248,13 +298,19 @@ bool bearer(const Candidate& c, Match& match) {
   const bool basic = lower(c.text[c.span.begin + 1]) == 'a';
   if (basic) {
     const auto decoded = from_base64(value);
-    if (!decoded || decoded->find(':') == std::string::npos || !mostly_text(*decoded)) return false;
+    const bool pair = decoded && decoded->find(':') != std::string::npos && mostly_text(*decoded);
+    const std::string_view bare = value.substr(0, value.find_last_not_of('=') + 1);
+    const Make make = make_of(bare);
+    const bool mixed = make.letters && (make.digits || seldom_pairs(bare) >= 25) && !make.marks && std::any_of(value.begin(), value.end(), is_upper) &&
+                       std::any_of(value.begin(), value.end(), is_lower);
+    if (!pair && !(mixed && value.size() >= 12)) return false;
+    match.confidence = pair ? 90 : 60;
   } else if (!random_looking(value)) {
     return false;
   }
   match.span = {c.span.end, static_cast<uint32_t>(end)};
   match.tier = is_filler(value) ? Tier::suppressed : Tier::asserted;
-  match.confidence = basic ? 90 : 80;
+  if (!basic) match.confidence = 80;
   return true;
 }
 
@@ -285,7 +341,7 @@ constexpr Detector kRows[] = {
      Trigger::keyword,
      password,
      0,
-     "password|passwd|passwort|passphrase|pass phrase|passcode|pwd|pass|contraseña|contrasena|kennwort|mot "
+     "password|passwd|pw|passwort|passphrase|pass phrase|passcode|pwd|pass|contraseña|contrasena|kennwort|mot "
      "de passe|mdp|senha|wachtwoord|"
      "hasło|haslo|lösenord|adgangskode|salasana|пароль|パスワード|密码|parola",
      {},
@@ -297,7 +353,7 @@ constexpr Detector kRows[] = {
      Trigger::keyword,
      generic,
      0,
-     "token|secret|api key|access key|auth key|private key|client secret|app secret|app "
+     "token|secret|api key|key auth|oauth verifier|session id|sessionid|connect.sid|phpsessid|jsessionid|auth.sid|access key|auth key|private key|client secret|app secret|app "
      "key|credential|credentials|authorization|consumer key|consumer secret|application key|application "
      "secret|oauth signature",
      {},

@@ -129,7 +129,7 @@ bool url_userinfo(const Candidate& c, Match& match) {
                      equals_nocase(password, "pwd") || equals_nocase(password, "token");
   if (kind == SecretKind::reference && !named) return false;
   match.span = {c.span.end + static_cast<uint32_t>(colon) + 1, c.span.end + static_cast<uint32_t>(at)};
-  match.tier = named || kind == SecretKind::placeholder ? Tier::suppressed : Tier::validated;
+  match.tier = named || kind == SecretKind::placeholder || is_weak_password(password) ? Tier::suppressed : Tier::validated;
   match.confidence = 92;
   if (password.size() < 3 || rest.substr(0, colon) == password) {  // a default login
     match.tier = std::min(match.tier, Tier::asserted);
