@@ -19,6 +19,7 @@ enum class Trigger : uint8_t {
   at_sign,  // '@'
   literal,  // one of `anchors`, case-sensitive unless `caseless`
   named,    // a number of the number table, which has its own rows (number_types.h)
+  people,   // names in running text (people.h), one row
   keyword,  // one of `labels` in the text, or as the segment's field name (then Candidate::field is set)
 };
 

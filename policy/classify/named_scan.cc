@@ -63,6 +63,10 @@ bool NamedScan::try_from(uint32_t begin, NamedHit& hit, uint64_t& tried) {
   hits_.clear();
   pack_.number_labels.before(text_, begin, hits_);
   if (hits_.empty() && text_.size() <= kFieldText && begin <= 2) hits_ = field_;
+  if (hits_.empty()) {
+    const std::string_view header = columns_.header(begin);
+    if (!header.empty()) pack_.number_labels.in_name(header, hits_);
+  }
   if (hits_.empty()) return false;
   std::sort(hits_.begin(), hits_.end(), [](const LabelHit& a, const LabelHit& b) { return std::tie(b.size, a.type) < std::tie(a.size, b.type); });
   bool found = false;

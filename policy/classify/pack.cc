@@ -97,6 +97,7 @@ void CompiledPack::index(const Detector& detector) {
     if (detector.trigger == Trigger::word) by_length[length].push_back(id);
   }
   if (detector.trigger == Trigger::at_sign) at_sign.push_back(id);
+  if (detector.trigger == Trigger::people) people = id;
 }
 
 bool CompiledPack::add_numbers(std::string& error, std::vector<Literal>& literals) {

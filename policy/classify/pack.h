@@ -55,6 +55,7 @@ class CompiledPack final : public Pack {
   NumberTypes numbers;  // detectors[first_number + i] stands for numbers.types()[i]
   LabelIndex number_labels;
   DetectorIndex first_number = 0;
+  DetectorIndex people = 0;  // the row of Trigger::people
 
  private:
   void index(const Detector& detector);

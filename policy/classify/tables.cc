@@ -9,7 +9,8 @@ std::span<const std::span<const Detector>> all_tables() {
   static const std::array tables = {card_detectors(),    bank_detectors(),      us_detectors(),
                                     uk_detectors(),      es_detectors(),        health_detectors(),
                                     contact_detectors(), phone_detectors(),     cloud_key_detectors(),
-                                    token_detectors(),   container_detectors(), assignment_detectors()};
+                                    token_detectors(),   container_detectors(), assignment_detectors(),
+                                    field_detectors(),   place_detectors(),     person_detectors()};
   return tables;
 }
 

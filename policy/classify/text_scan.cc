@@ -57,6 +57,8 @@ const std::vector<Hit>& TextScan::scan(std::string_view text, bool partial) {
   context_.set_text(text, partial);
   scan_anchors();
   if (!partial) scan_field();
+  if (!partial) scan_people();
+  drop_lone_times();
   return hits_;
 }
 
@@ -112,6 +114,29 @@ void TextScan::scan_numbers() {
     scan_windows(run_);
     at = run_.resume;
   }
+}
+
+void TextScan::scan_people() {
+  for (const Extent& name : people_.scan(text_)) {
+    if (!spend(1)) return;
+    hits_.push_back({{name, Tier::lexical, 70}, pack_.people, false});
+  }
+}
+
+// A time says something of a person only beside one: within a line's length of another finding.
+void TextScan::drop_lone_times() {
+  constexpr uint32_t reach = 160;
+  const auto is_time = [&](const Hit& hit) { return pack_.detectors[hit.detector]->id == "phi.timestamp"; };
+  std::vector<uint32_t> others;
+  for (const Hit& hit : hits_) {
+    if (!is_time(hit)) others.push_back(hit.match.span.begin);
+  }
+  std::sort(others.begin(), others.end());
+  hits_.erase(std::remove_if(hits_.begin(), hits_.end(), [&](const Hit& hit) {
+    if (!is_time(hit)) return false;
+    const auto next = std::lower_bound(others.begin(), others.end(), hit.match.span.begin > reach ? hit.match.span.begin - reach : 0);
+    return next == others.end() || *next > hit.match.span.end + reach;
+  }), hits_.end());
 }
 
 // A number that a word names and whose check holds is no card or account number that merely fits.

@@ -12,6 +12,7 @@
 #include "policy/classify/named_scan.h"
 #include "policy/classify/numbers.h"
 #include "policy/classify/pack.h"
+#include "policy/classify/people.h"
 
 namespace warden::classify {
 
@@ -59,6 +60,8 @@ class TextScan {
   void scan_named(uint32_t at);
   void scan_anchors();
   void prefer_named();
+  void scan_people();
+  void drop_lone_times();
   void scan_field();
   void verify(const Candidate& candidate, DetectorIndex detector);
   void weigh(DetectorIndex detector, Match match);
@@ -67,6 +70,7 @@ class TextScan {
   Scratch& scratch_;
   Context context_;
   NamedScan named_;
+  PeopleScan people_;
   std::string_view text_;
   bool partial_ = false;
   std::vector<Hit> hits_;
