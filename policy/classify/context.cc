@@ -67,11 +67,12 @@ void Context::scan(std::string_view text, uint32_t begin, uint32_t end, std::vec
 
 void Context::set_field(std::string_view name) {
   field_.clear();
-  field_contrary_ = false;
+  field_contrary_ = field_rival_ = false;
   std::vector<Word> words;
   scan(name, 0, static_cast<uint32_t>(name.size()), words);
   for (const Word& word : words) {
     const auto& named = pack_.words[word.id].detectors;
+    if (pack_.words[word.id].rival) field_rival_ = true;
     field_.insert(field_.end(), named.begin(), named.end());
     if (named.empty()) field_contrary_ = true;
   }
@@ -130,7 +131,7 @@ Surroundings Context::around(Extent span, DetectorIndex detector) {
   if (std::binary_search(field_.begin(), field_.end(), detector)) {
     found.support = field_text_ ? Support::labelled : Support::near;
   } else if (field_text_) {
-    found.rival = !field_.empty();
+    found.rival = field_rival_;
     found.contrary = field_contrary_;
   }
   const auto after = std::partition_point(words_.begin(), words_.end(),
@@ -147,7 +148,7 @@ Surroundings Context::around(Extent span, DetectorIndex detector) {
       found.support = Support::labelled;
       found.rival = found.contrary = false;
     } else if (found.support != Support::labelled) {
-      found.rival = found.rival || !pack_.words[word->id].detectors.empty();
+      found.rival = found.rival || pack_.words[word->id].rival;
       found.contrary = found.contrary || pack_.words[word->id].detectors.empty();
     }
   }

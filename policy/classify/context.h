@@ -47,6 +47,7 @@ class Context {
   std::vector<DetectorIndex> field_;
   bool field_contrary_ = false;
   bool field_text_ = false;  // the text is short enough to be what the field's name says
+  bool field_rival_ = false;
   std::vector<Word> words_;  // ordered by end
   uint32_t covered_ = 0;     // words of text_ are known up to here, from wherever candidates began
   std::vector<LiteralHit> hits_;

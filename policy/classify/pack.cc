@@ -164,7 +164,10 @@ Result<std::shared_ptr<const Pack>, PackError> CompiledPack::build() {
 
   std::vector<Literal> word_literals;
   for (auto& [word, users] : word_map) {
-    pack->words.push_back({static_cast<uint16_t>(word.size()), std::move(users)});
+    const bool rival = std::any_of(users.begin(), users.end(), [&](DetectorIndex user) {
+      return pack->detectors[user]->trigger != Trigger::keyword || pack->detectors[user]->data_class == "secret";
+    });
+    pack->words.push_back({static_cast<uint16_t>(word.size()), std::move(users), rival});
     word_literals.push_back({word, true});
   }
   pack->anchor_set = Literals::compile(anchor_literals);

@@ -30,6 +30,7 @@ struct Anchor {
 struct ContextWord {
   uint16_t size;
   std::vector<DetectorIndex> detectors;
+  bool rival = false;  // names a number or a secret: a value behind it is no other number
 };
 
 class CompiledPack final : public Pack {

@@ -77,15 +77,27 @@ const Lists& lists() {
   return all;
 }
 
-bool capital(std::string_view text, uint32_t i) {
-  const char c = at_or_nul(text, i);
-  return is_upper(c) || static_cast<unsigned char>(c) >= 0x80;
+// What stands for a finding that is looked at again ("[XXXXX]"), or a mask.
+bool masked(std::string_view word) { return word.size() > 1 && word.find_first_not_of('X') == std::string_view::npos; }
+
+// A letter beyond ASCII begins at i: not the punctuation of Latin-1 (but ª and º), of U+2000 to U+2BFF, U+3000 and U+FF00.
+bool wide_letter(std::string_view text, uint32_t i) {
+  const auto lead = static_cast<unsigned char>(at_or_nul(text, i));
+  const auto next = static_cast<unsigned char>(at_or_nul(text, i + 1));
+  if (lead < 0xC3) return false;
+  if (lead == 0xE2) return next >= 0xB0;
+  if (lead == 0xE3 && next == 0x80) return static_cast<unsigned char>(at_or_nul(text, i + 2)) >= 0xA1;
+  return lead != 0xEF && lead < 0xF0;
 }
+
+bool capital(std::string_view text, uint32_t i) { return is_upper(at_or_nul(text, i)) || wide_letter(text, i); }
 
 // The word at `begin`: letters, and apostrophes or hyphens between them.
 uint32_t word_end(std::string_view text, uint32_t begin) {
   uint32_t end = begin;
-  const auto letter = [&](uint32_t i) { return i < text.size() && (is_alpha(text[i]) || static_cast<unsigned char>(text[i]) >= 0x80); };
+  const auto letter = [&](uint32_t i) {
+    return is_alpha(at_or_nul(text, i)) || wide_letter(text, i) || (i > begin && (static_cast<unsigned char>(at_or_nul(text, i)) & 0xC0) == 0x80);
+  };
   while (end - begin < kWordMax && (letter(end) || ((at_or_nul(text, end) == '\'' || at_or_nul(text, end) == '-') && letter(end + 1) && end > begin))) ++end;
   return end;
 }
@@ -99,7 +111,7 @@ Name read_name(std::string_view text, uint32_t begin) {
     const uint32_t end = word_end(text, i);
     if (end == i || is_digit(at_or_nul(text, end)) || at_or_nul(text, end) == '_') break;
     const std::string_view word = text.substr(i, end - i);
-    if (capital(text, i)) {
+    if (capital(text, i) && !masked(word)) {
       name.words[name.count++] = {i, end};
       particles = 0;
       const bool initial = word.size() == 1 && at_or_nul(text, end) == '.';
@@ -125,7 +137,7 @@ bool all_capitals(std::string_view word) {
 // The word before `begin` (a title or what announces a name), past blanks and a full stop or colon.
 std::string_view word_before(std::string_view text, uint32_t begin, uint32_t& from) {
   uint32_t end = begin;
-  while (end > 0 && begin - end < 3 && (text[end - 1] == ' ' || text[end - 1] == '.' || text[end - 1] == ':' || text[end - 1] == ',')) --end;
+  while (end > 0 && begin - end < 3 && (text[end - 1] == ' ' || text[end - 1] == '.' || text[end - 1] == ':')) --end;
   uint32_t start = end;
   while (start > 0 && end - start < 16 && is_word(text[start - 1])) --start;
   from = start;
@@ -156,7 +168,8 @@ std::optional<Extent> name_at(std::string_view text, uint32_t begin) {
   const std::string_view first = at(text, name.words[0]);
   if (lists().other.contains(folded(first)) || (name.count == 1 && first.size() < 2)) return std::nullopt;
   for (size_t i = 1; i < name.count; ++i) {
-    if (lists().other.contains(folded(at(text, name.words[i])))) return i >= 2 ? std::optional(Extent{from, name.words[i - 1].end}) : std::nullopt;
+    const std::string word = folded(at(text, name.words[i]));
+    if (lists().other.contains(word) && !lists().family.contains(word)) return i >= 2 ? std::optional(Extent{from, name.words[i - 1].end}) : std::nullopt;
   }
   return Extent{from, name.words[name.count - 1].end};
 }
@@ -199,7 +212,8 @@ void PeopleScan::find_names() {
     if (is_title(before)) title = true, title_begin = before_at;
     size_t last = first;
     bool other = false;
-    while (last < name.count && !(other = lists().other.contains(word(last)))) ++last;
+    const bool named = lists().given.contains(word(first));
+    while (last < name.count && !(other = lists().other.contains(word(last)) && !(named && last > first && lists().family.contains(word(last))))) ++last;
     const size_t count = last - first;
     if (other) i = name.words[last].begin;
     if (count == 0) {
@@ -239,8 +253,17 @@ void PeopleScan::find_again() {
       uint32_t begin = i, stop = end, before_at = 0;
       const std::string_view before = word_before(text_, i, before_at);
       if (is_title(before) || (before.size() == 1 && is_upper(before[0]) && text_[before_at + 1] == '.')) begin = before_at;
-      if (at_or_nul(text_, end) == ' ' && is_upper(at_or_nul(text_, end + 1)) && at_or_nul(text_, end + 2) == '.' && !is_word(at_or_nul(text_, end + 3))) stop = end + 3;
+      // Further parts right behind are the same name.
+      for (;;) {
+        const uint32_t next = stop + 1;
+        const uint32_t next_end = at_or_nul(text_, stop) == ' ' && capital(text_, next) ? word_end(text_, next) : next;
+        if (std::find(parts_.begin(), parts_.end(), text_.substr(std::min<size_t>(next, text_.size()), next_end - next)) == parts_.end()) break;
+        stop = next_end;
+      }
+      if (stop == end && at_or_nul(text_, end) == ' ' && is_upper(at_or_nul(text_, end + 1)) && at_or_nul(text_, end + 2) == '.' && !is_word(at_or_nul(text_, end + 3))) stop = end + 3;
       found_.push_back({begin, stop});
+      i = stop;
+      continue;
     }
     i = std::max(i + 1, end);
   }

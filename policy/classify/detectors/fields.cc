@@ -45,7 +45,21 @@ bool accept(Match& match, uint32_t begin, uint32_t end, uint8_t confidence) {
   return end > begin + 1;
 }
 
+// "employer name", "file name": the name of something else.
+bool names_other(std::string_view text, uint32_t label) {
+  uint32_t end = label;
+  while (end > 0 && (text[end - 1] == ' ' || text[end - 1] == '_' || text[end - 1] == '-')) --end;
+  uint32_t begin = end;
+  while (begin > 0 && is_alpha(text[begin - 1])) --begin;
+  constexpr std::string_view others[] = {"employer", "company", "organization", "organisation", "org", "provider", "file", "user", "host", "class", "domain", "product",
+                                         "project", "field", "column", "table", "database", "service", "tag", "display", "function", "variable", "package", "model", "event",
+                                         "meta", "input", "param", "server", "bank", "group", "method", "type", "vendor", "brand"};
+  const std::string_view word = text.substr(begin, end - begin);
+  return std::any_of(std::begin(others), std::end(others), [&](std::string_view o) { return equals_nocase(o, word); });
+}
+
 bool person(const Candidate& c, Match& match) {
+  if (!c.field && names_other(c.text, c.span.begin)) return false;
   const auto begin = value_begin(c);
   if (!begin) return false;
   const auto name = name_at(c.text, *begin);
@@ -126,7 +140,7 @@ constexpr Detector kRows[] = {
      {}, {}, 0, 0},
     {"pii.place", "pii.address", Trigger::keyword, place, 0, "localidad/ provincia|localidad|provincia|ciudad|city|ort|ville|città|cidade|miasto", {}, {}, 0, 0},
     {"pii.country", "pii.address", Trigger::keyword, place, 0, "país|país de nacimiento|pais|country|nationality|nacionalidad|pays|land", {}, {}, 0, 0},
-    {"fin.salary", "pii", Trigger::keyword, money, 0, "wages|salary|compensation|amount|base pay|annual income|income|gehalt|salario|salaire|stipendio", {}, {}, 0, 0},
+    {"fin.salary", "pii", Trigger::keyword, money, 0, "wages|salary|compensation|amount|total|amount due|balance|base pay|annual income|income|gehalt|salario|salaire|stipendio", {}, {}, 0, 0},
     {"pii.sex", "pii", Trigger::keyword, sex, 0, "sexo|sex|gender|geschlecht|sexe|género", {}, {}, 0, 0},
 };
 

@@ -156,6 +156,15 @@ bool labelled(const Candidate& c, Match& match) {
   return true;
 }
 
+// With a plus and a label, whatever its length: what its country's plan does not know is a slip.
+bool malformed(const Candidate& c, Match& match) {
+  if (at_or_nul(c.text, c.span.begin - 1) != '+' || is_word(at_or_nul(c.text, c.span.begin - 2)) || is_word(at_or_nul(c.text, c.span.end))) return false;
+  if (international(c.digits) || c.after > 0) return false;
+  match.span.begin = number_begin(c, c.span.begin - 1);
+  match.tier = Tier::asserted;
+  return true;
+}
+
 // A number kept for fiction that a label calls a telephone number is taken at its word.
 bool named_fiction(const Candidate& c, Match& match) {
   const bool one = c.digits.size() == 11;
@@ -184,6 +193,7 @@ constexpr Detector kRows[] = {
     {"pii.phone_e164", "pii.contact", Trigger::number, e164, lengths(7, 15), kLabels, {}, {}, 97, 99},
     {"pii.phone_national", "pii.contact", Trigger::number, national, lengths(8, 12), kLabels, {}, {}, 85, 95},
     {"pii.phone_national", "pii.contact", Trigger::number, named_fiction, lengths(10, 11), kLabels, {}, {}, 0, 100},
+    {"pii.phone_national", "pii.contact", Trigger::number, malformed, lengths(7, 14), kLabels, {}, {}, 0, 80},
     {"pii.phone_national", "pii.contact", Trigger::number, labelled, lengths(7, 14), kLabels, {}, {}, 0, 85},
     {"pii.phone_national",
      "pii.contact",

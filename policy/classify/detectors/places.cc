@@ -80,7 +80,7 @@ bool calle(const Candidate& c, Match& match) {
 }
 
 bool ip4(const Candidate& c, Match& match) {
-  if (c.groups.size() != 4 || c.separator != '.' || c.before > 0 || c.after > 0) return false;
+  if (c.groups.size() != 4 || c.separator != '.' || (at_or_nul(c.text, c.span.end) == '.' && is_digit(at_or_nul(c.text, c.span.end + 1)))) return false;
   const char before = at_or_nul(c.text, c.span.begin - 1);
   if (is_word(before) || before == '.' || before == '-' || is_word(at_or_nul(c.text, c.span.end)) || at_or_nul(c.text, c.span.end) == '-') return false;
   std::array<uint64_t, 4> part{};
