@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint32_t kLineMax = 2048;  // a longer line is no row
 constexpr uint32_t kCellsMin = 3;
+constexpr int kLinesMax = 64;  // of a table above a value that are looked through for its header
 
 // Calls `use(begin, end)` for each cell until it returns false; delimiters inside of double quotes do not count.
 template <class Use>
@@ -44,9 +45,7 @@ bool names(std::string_view line) {
 
 void Columns::set_text(std::string_view text) {
   text_ = text;
-  header_ = {};
-  line_ = read_line(0);
-  if (line_.cells >= kCellsMin && names(text_.substr(line_.begin, line_.end - line_.begin))) header_ = line_;
+  line_ = header_ = {};
 }
 
 Columns::Line Columns::read_line(uint32_t begin) const {
@@ -54,7 +53,10 @@ Columns::Line Columns::read_line(uint32_t begin) const {
   const auto size = static_cast<uint32_t>(text_.size());
   const size_t newline = text_.substr(begin, kLineMax).find('\n');
   line.end = newline == std::string_view::npos ? std::min(size, begin + kLineMax) : begin + static_cast<uint32_t>(newline);
+  const auto first = text_.begin() + begin;
+  const auto last = text_.begin() + line.end;
   for (const char delimiter : {'|', '\t', ','}) {
+    if (static_cast<uint32_t>(std::count(first, last, delimiter)) + 1 < kCellsMin) continue;
     uint32_t cells = 0;
     for_each_cell(text_, begin, line.end, delimiter, [&](uint32_t, uint32_t) { return ++cells < 64; });
     if (cells >= kCellsMin) return line.delimiter = delimiter, line.cells = cells, line;
@@ -62,16 +64,38 @@ Columns::Line Columns::read_line(uint32_t begin) const {
   return line;
 }
 
-void Columns::next_line() {
-  line_ = read_line(std::min(static_cast<uint32_t>(text_.size()), line_.end + 1));
-  const std::string_view row = text_.substr(line_.begin, line_.end - line_.begin);
-  if (header_.cells > 0 && (is_rule(row) || (line_.delimiter == header_.delimiter && line_.cells == header_.cells))) return;
-  header_ = line_.cells >= kCellsMin && names(row) && !is_rule(row) ? line_ : Line{};
+bool Columns::same_table(const Line& a, const Line& b) { return a.delimiter == b.delimiter && a.cells == b.cells && a.cells > 0; }
+
+// The first line of the table whose row `row` is; `row` itself when it is no row of one.
+Columns::Line Columns::find_header(const Line& row) const {
+  Line first = row;
+  for (int lines = 0; lines < kLinesMax && first.begin > 0; ++lines) {
+    const size_t newline = first.begin < 2 ? std::string_view::npos : text_.rfind('\n', first.begin - 2);
+    const Line above = read_line(newline == std::string_view::npos ? 0 : static_cast<uint32_t>(newline) + 1);
+    const std::string_view text = text_.substr(above.begin, above.end - above.begin);
+    if (above.end + 1 != first.begin) break;
+    if (is_rule(text)) {
+      first.begin = above.begin;
+      continue;
+    }
+    if (!same_table(above, row)) break;
+    first = above;
+  }
+  first = read_line(first.begin);
+  while (first.begin < row.begin && is_rule(text_.substr(first.begin, first.end - first.begin))) first = read_line(first.end + 1);
+  return first;
 }
 
 std::string_view Columns::header(uint32_t at) {
-  while (line_.end < at && line_.end < text_.size()) next_line();
-  if (header_.cells == 0 || line_.begin == header_.begin || line_.delimiter != header_.delimiter) return {};
+  if (at < line_.begin || at > line_.end || line_.end == 0) {
+    const size_t newline = at == 0 ? std::string_view::npos : text_.rfind('\n', at - 1);
+    const Line next = read_line(newline == std::string_view::npos ? 0 : static_cast<uint32_t>(newline) + 1);
+    const bool goes_on = next.begin == line_.end + 1 && same_table(next, line_) && header_.cells > 0;
+    line_ = next;
+    if (!goes_on) header_ = line_.cells == 0 ? Line{} : find_header(line_);
+    if (!goes_on && !(same_table(header_, line_) && names(text_.substr(header_.begin, header_.end - header_.begin)))) header_ = {};
+  }
+  if (header_.cells == 0 || line_.begin == header_.begin) return {};
   uint32_t wanted = 0;
   for_each_cell(text_, line_.begin, line_.end, line_.delimiter, [&](uint32_t, uint32_t end) { return end < at && ++wanted > 0; });
   std::string_view found;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Columns: the header cell above a value of a table in plain text: CSV, tab separated, or drawn with bars. Offered places of one text in
-// ascending order; each line is looked at once.
+// ascending order; a table's rows are looked at once.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,9 @@ class Columns {
     char delimiter = '\0';
     uint32_t cells = 0;
   };
-  void next_line();
+  static bool same_table(const Line& a, const Line& b);
   [[nodiscard]] Line read_line(uint32_t begin) const;
+  [[nodiscard]] Line find_header(const Line& row) const;
 
   std::string_view text_;
   Line line_;    // the line in hand

@@ -33,6 +33,12 @@ uint32_t lead(std::string_view text, uint32_t at) {
   return short_word ? begin : at;
 }
 
+// What stands before a table's cell: a delimiter or a line's end, blanks and a quote.
+bool cell_begins(std::string_view text, uint32_t at) {
+  while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '"')) --at;
+  return at == 0 || text[at - 1] == ',' || text[at - 1] == '|' || text[at - 1] == '\t' || text[at - 1] == '\n';
+}
+
 }  // namespace
 
 void NamedScan::set_field(std::string_view name) {
@@ -63,7 +69,7 @@ bool NamedScan::try_from(uint32_t begin, NamedHit& hit, uint64_t& tried) {
   hits_.clear();
   pack_.number_labels.before(text_, begin, hits_);
   if (hits_.empty() && text_.size() <= kFieldText && begin <= 2) hits_ = field_;
-  if (hits_.empty()) {
+  if (hits_.empty() && cell_begins(text_, begin)) {
     const std::string_view header = columns_.header(begin);
     if (!header.empty()) pack_.number_labels.in_name(header, hits_);
   }

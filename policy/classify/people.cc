@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <string>
 #include <unordered_set>
 
 #include "policy/classify/chars.h"
@@ -45,24 +44,42 @@ constexpr std::string_view kOther[] = {
 bool is_title(std::string_view word) { return one_of(kTitles, word); }
 
 struct Lists {
-  std::unordered_set<std::string> given, family, other;
+  std::unordered_set<std::string_view> given, family, other;
 };
 
-std::string folded(std::string_view word) {
-  std::string out(word);
-  std::transform(out.begin(), out.end(), out.begin(), lower);
-  // Capitals of Latin-1 in UTF-8 to small ones: what names begin with.
-  for (size_t i = 0; i + 1 < out.size(); ++i) {
-    const auto next = static_cast<unsigned char>(out[i + 1]);
-    if (out[i] == '\xC3' && next >= 0x80 && next <= 0x9E) out[i + 1] = static_cast<char>(next + 0x20);
+// A word in small letters: ASCII, and the capitals of Latin-1, with which names begin. Valid while the object is.
+class Folded {
+ public:
+  explicit Folded(std::string_view word) : size_(std::min(word.size(), bytes_.size())) {
+    std::transform(word.begin(), word.begin() + static_cast<ptrdiff_t>(size_), bytes_.begin(), lower);
+    for (size_t i = 0; i + 1 < size_; ++i) {
+      const auto next = static_cast<unsigned char>(bytes_[i + 1]);
+      if (bytes_[i] == '\xC3' && next >= 0x80 && next <= 0x9E) bytes_[i + 1] = static_cast<char>(next + 0x20);
+    }
   }
-  return out;
+  operator std::string_view() const { return {bytes_.data(), size_}; }  // NOLINT: it is one
+
+ private:
+  std::array<char, 48> bytes_;
+  size_t size_;
+};
+Folded folded(std::string_view word) { return Folded(word); }
+
+constexpr auto kMayBegin = [] {
+  std::array<bool, 256> table{};
+  for (int c = 0; c < 256; ++c) table[static_cast<size_t>(c)] = is_upper(static_cast<char>(c)) || c >= 0xC3;
+  return table;
+}();
+// The next byte at or after i that may begin a name; continuation bytes are passed over as well.
+uint32_t next_begin(std::string_view text, uint32_t i) {
+  while (i < text.size() && !kMayBegin[static_cast<unsigned char>(text[i])]) ++i;
+  return i;
 }
 
 const Lists& lists() {
   static const Lists all = [] {
     Lists made;
-    const auto fill = [](std::unordered_set<std::string>& set, std::string_view words) {
+    const auto fill = [](std::unordered_set<std::string_view>& set, std::string_view words) {
       while (!words.empty()) {
         const size_t blank = std::min(words.find(' '), words.size());
         if (blank > 0) set.emplace(words.substr(0, blank));
@@ -168,7 +185,7 @@ std::optional<Extent> name_at(std::string_view text, uint32_t begin) {
   const std::string_view first = at(text, name.words[0]);
   if (lists().other.contains(folded(first)) || (name.count == 1 && first.size() < 2)) return std::nullopt;
   for (size_t i = 1; i < name.count; ++i) {
-    const std::string word = folded(at(text, name.words[i]));
+    const Folded word = folded(at(text, name.words[i]));
     if (lists().other.contains(word) && !lists().family.contains(word)) return i >= 2 ? std::optional(Extent{from, name.words[i - 1].end}) : std::nullopt;
   }
   return Extent{from, name.words[name.count - 1].end};
@@ -186,7 +203,7 @@ void PeopleScan::remember(Extent name) {
 }
 
 void PeopleScan::find_names() {
-  for (uint32_t i = 0; i < text_.size() && found_.size() < kNamesMax;) {
+  for (uint32_t i = next_begin(text_, 0); i < text_.size() && found_.size() < kNamesMax; i = next_begin(text_, i)) {
     if (!capital(text_, i) || (i > 0 && is_word(text_[i - 1]))) {
       ++i;
       continue;
@@ -224,9 +241,9 @@ void PeopleScan::find_names() {
     const bool given = lists().given.contains(word(first));
     bool family = false;
     for (size_t k = first + 1; k < last; ++k) family = family || lists().family.contains(word(k));
-    const bool cell = column_of_names(columns_.header(begin));
-    const bool announced = title || one_of(kAnnounced, before) || log_actor(text_, begin) || cell;
     const bool wide = static_cast<unsigned char>(text_[begin]) >= 0x80;
+    const bool cell = !given && begin > 0 && !is_word(text_[begin - 1]) && text_[begin - 1] != '.' && (wide || count >= 2) && column_of_names(columns_.header(begin));
+    const bool announced = title || one_of(kAnnounced, before) || log_actor(text_, begin) || cell;
     const bool accept = (count >= 2 && count <= 5 && !other && ((given && !shouted) || (given && family) || announced || (family && !shouted && count == 2 && at(text_, name.words[first]).size() == 2))) ||
                         (count == 1 && title && !shouted && !other) || (wide && announced && count >= 1 && (cell || count >= 2));
     if (!accept) continue;
@@ -240,7 +257,7 @@ void PeopleScan::find_names() {
 void PeopleScan::find_again() {
   if (parts_.empty()) return;
   const size_t known = found_.size();
-  for (uint32_t i = 0; i < text_.size() && found_.size() < kNamesMax;) {
+  for (uint32_t i = next_begin(text_, 0); i < text_.size() && found_.size() < kNamesMax; i = next_begin(text_, i)) {
     if (!capital(text_, i) || (i > 0 && (is_word(text_[i - 1]) || text_[i - 1] == '@' || text_[i - 1] == '.'))) {
       ++i;
       continue;

@@ -144,6 +144,7 @@ bool Scanner::State::scan_masked(std::span<const Segment> segments) {
   const std::vector<RankedFinding> known = found;
   decoded_left = decoded_max;
   in_seam = false;
+  scan.look_for_names(false);
   for (size_t first = 0; first < known.size();) {
     segment = known[first].finding.segment;
     places.clear();
@@ -179,6 +180,7 @@ void Scanner::State::run(std::span<const Segment> segments, const Budget& budget
   findings_max = budget.findings_max;
   scan.begin_report(budget.candidates_max);
   views.begin_report();
+  scan.look_for_names(true);
   decoded_left = 0;
   for (const Segment& of : segments) decoded_left += of.raw.size();
   decoded_max = decoded_left = std::min(decoded_left * 4 + kDecodedSpare, budget.bytes_max);

@@ -57,7 +57,7 @@ const std::vector<Hit>& TextScan::scan(std::string_view text, bool partial) {
   context_.set_text(text, partial);
   scan_anchors();
   if (!partial) scan_field();
-  if (!partial) scan_people();
+  if (names_ && !partial) scan_people();
   drop_lone_times();
   return hits_;
 }

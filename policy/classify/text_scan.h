@@ -37,6 +37,8 @@ class TextScan {
     left_ -= std::min(units, left_);
     return !exhausted_;
   }
+  // Names are lexical: that a neighbour is gone makes no new ones, so later rounds need not look.
+  void look_for_names(bool on) { names_ = on; }
   void stop() { left_ = 0, exhausted_ = true; }
   void set_field(std::string_view name) { context_.set_field(name), named_.set_field(name); }
   // Matches in `text`, in its offsets; valid until the next call. `partial`: parts of a text, not the whole of it.
@@ -79,6 +81,7 @@ class TextScan {
   DigitRun run_;
   uint32_t word_end_ = 0;  // end of the last word offered, so that each is offered once
   uint64_t left_ = 0;
+  bool names_ = true;
   bool exhausted_ = false;
   bool failed_ = false;
 };
