@@ -32,13 +32,14 @@ bool one_of(const List& list, std::string_view word) {
 
 constexpr std::string_view kTitles[] = {"mr", "mrs", "ms", "miss", "dr", "dra", "prof", "sr", "sra", "herr", "frau", "mme", "mlle", "monsieur", "madame", "señor", "señora", "don", "doña", "sir", "judge", "officer", "nurse"};
 constexpr std::string_view kParticles[] = {"de", "del", "la", "las", "los", "van", "von", "der", "den", "di", "da", "do", "dos", "das", "al", "el", "bin", "ibn", "ter", "le", "du", "y", "e", "af", "zu"};
-constexpr std::string_view kAnnounced[] = {"patient", "claimant", "attn", "dear", "sincerely", "regards", "employee", "paciente", "named"};
+constexpr std::string_view kNamed[] = {"nombre", "apellidos", "vorname", "nachname"};
+constexpr std::string_view kAnnounced[] = {"patient", "claimant", "attn", "dear", "sincerely", "regards", "employee", "paciente", "named", "nombre", "apellidos", "vorname", "nachname"};
 // Words that stand in capitals and are no part of a person's name.
 constexpr std::string_view kOther[] = {
     "the", "this", "that", "these", "those", "a", "an", "in", "on", "at", "by", "for", "from", "to", "and", "or", "but", "if", "when", "while", "after", "before", "with", "without", "as", "is", "was", "it", "he", "she", "they", "we", "you", "i", "his", "her", "our", "your", "my", "no", "not", "yes", "all", "any",
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
     "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre",
-    "inc", "corp", "corporation", "company", "co", "llc", "ltd", "gmbh", "plc", "group", "systems", "technologies", "solutions", "industries", "enterprises", "bank", "university", "college", "school", "hospital", "clinic", "institute", "department", "center", "centre", "foundation", "association", "society", "church", "court", "ministry", "service", "services", "analytics", "research", "healthcare", "tech", "dynamic", "science", "universidad", "servicio", "facultad", "instituto", "centro", "departamento", "unidad", "sección", "clínica", "fundación",
+    "inc", "corp", "corporation", "company", "co", "llc", "ltd", "gmbh", "plc", "group", "systems", "technologies", "solutions", "industries", "enterprises", "bank", "university", "college", "school", "hospital", "clinic", "institute", "department", "center", "centre", "foundation", "association", "society", "church", "court", "ministry", "service", "services", "analytics", "research", "healthcare", "tech", "dynamic", "science", "universidad", "servicio", "facultad", "instituto", "centro", "departamento", "unidad", "sección", "clínica", "fundación", "complejo", "hospitalario", "adolescente", "varón", "mujer", "niño", "niña", "lactante", "calle", "avda", "plaza", "paseo",
     "street", "st", "avenue", "ave", "road", "rd", "lane", "ln", "drive", "dr", "boulevard", "blvd", "way", "court", "place", "circle", "terrace", "square", "highway", "calle", "avda", "avenida", "plaza", "paseo", "carretera", "river", "lake", "mount", "island", "city", "county", "state", "states", "north", "south", "east", "west", "new", "san", "santa", "saint", "los", "las", "united", "america", "american", "europe", "european", "act", "law", "bill", "code", "section", "chapter", "article", "part", "table", "figure", "page", "version", "release", "license", "licence", "public", "general", "copyright", "project", "team", "user", "admin", "alert", "account", "patient", "follow", "annual", "relapse", "address", "name", "email", "phone", "date", "total", "status", "type", "id", "ssn", "dob", "mrn", "president", "congress", "senate", "house", "lord", "god", "king", "queen", "prince", "war", "peace", "day", "night", "year", "syndrome", "disease", "disorder", "virus", "remitido", "informe", "antecedentes", "historia", "médico", "correo", "nombre", "edad", "sexo", "fecha", "domicilio", "país", "localidad", "provincia", "apellidos"};
 
 bool is_title(std::string_view word) { return one_of(kTitles, word); }
@@ -94,6 +95,12 @@ const Lists& lists() {
   return all;
 }
 
+// What a street or a house is named after.
+bool names_a_place(std::string_view before) {
+  constexpr std::string_view words[] = {"calle", "c", "av", "avda", "avenida", "paseo", "plaza", "pza", "ctra", "carretera", "carrer", "passeig", "rue", "via", "rua", "hospital", "universidad", "clínica", "fundación", "ronda", "glorieta", "camino", "instituto", "colegio"};
+  return one_of(words, before);
+}
+
 // What stands for a finding that is looked at again ("[XXXXX]"), or a mask.
 bool masked(std::string_view word) { return word.size() > 1 && word.find_first_not_of('X') == std::string_view::npos; }
 
@@ -144,6 +151,8 @@ Name read_name(std::string_view text, uint32_t begin) {
     if (at_or_nul(text, i) != ' ') break;
     ++i;
   }
+  // A lone capital without its full stop is the beginning of something else ("Nº", "C/").
+  while (name.count > 1 && name.words[name.count - 1].end - name.words[name.count - 1].begin == 1) --name.count;
   return name;
 }
 
@@ -237,6 +246,11 @@ void PeopleScan::find_names() {
       i = name.words[first].end;
       continue;
     }
+    uint32_t place_at = begin;
+    while (place_at > 0 && begin - place_at < 4 && (text_[place_at - 1] == ' ' || text_[place_at - 1] == '/' || text_[place_at - 1] == '.')) --place_at;
+    uint32_t place_word = place_at;
+    while (place_word > 0 && place_at - place_word < 12 && is_word(text_[place_word - 1])) --place_word;
+    if (place_at < begin && names_a_place(text_.substr(place_word, place_at - place_word))) continue;
     const bool shouted = all_capitals(at(text_, name.words[first]));
     const bool given = lists().given.contains(word(first));
     bool family = false;
@@ -245,7 +259,7 @@ void PeopleScan::find_names() {
     const bool cell = !given && begin > 0 && !is_word(text_[begin - 1]) && text_[begin - 1] != '.' && (wide || count >= 2) && column_of_names(columns_.header(begin));
     const bool announced = title || one_of(kAnnounced, before) || log_actor(text_, begin) || cell;
     const bool accept = (count >= 2 && count <= 5 && !other && ((given && !shouted) || (given && family) || announced || (family && !shouted && count == 2 && at(text_, name.words[first]).size() == 2))) ||
-                        (count == 1 && title && !shouted && !other) || (wide && announced && count >= 1 && (cell || count >= 2));
+                        (count == 1 && (title || (one_of(kNamed, before) && begin > 1 && text_[begin - 1] == ' ')) && !shouted && !other) || (wide && announced && count >= 1 && (cell || count >= 2));
     if (!accept) continue;
     uint32_t end = name.words[last - 1].end;
     if (at_or_nul(text_, end - 1) == '.' && last - 1 == first) continue;

@@ -10,7 +10,8 @@ std::span<const std::span<const Detector>> all_tables() {
                                     uk_detectors(),      es_detectors(),        health_detectors(),
                                     contact_detectors(), phone_detectors(),     cloud_key_detectors(),
                                     token_detectors(),   container_detectors(), assignment_detectors(),
-                                    field_detectors(),   place_detectors(),     person_detectors()};
+                                    field_detectors(),   place_detectors(),     person_detectors(),
+                                    clinical_detectors()};
   return tables;
 }
 

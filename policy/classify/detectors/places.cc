@@ -61,19 +61,51 @@ bool street(const Candidate& c, Match& match) {
   return false;
 }
 
+// ", 2º dcha", ", 3 B", " bajo": floor and door behind a number.
+uint32_t past_floor(std::string_view text, uint32_t at) {
+  constexpr std::string_view words[] = {"dcha", "izq", "bajo", "planta", "piso", "pta", "puerta", "derecha", "izquierda", "esc", "escalera", "bis", "ático"};
+  for (int parts = 0; parts < 4; ++parts) {
+    uint32_t i = at;
+    while (i - at < 3 && (at_or_nul(text, i) == ' ' || at_or_nul(text, i) == ',' || at_or_nul(text, i) == '-')) ++i;
+    if (i == at) return at;
+    uint32_t end = i;
+    while (end - i < 10 && is_word(at_or_nul(text, end))) ++end;
+    const std::string_view part = text.substr(i, end - i);
+    const auto digits = std::count_if(part.begin(), part.end(), is_digit);
+    const bool floor = digits > 0 && digits <= 2 && part.size() <= static_cast<size_t>(digits) + 2;
+    const bool door = part.size() == 1 && is_upper(part[0]) && !is_alpha(at_or_nul(text, end + 1)) && at_or_nul(text, end) != '/';
+    const bool word = std::any_of(std::begin(words), std::end(words), [&](std::string_view w) { return equals_nocase(w, part); });
+    if (!floor && !door && !word) return at;
+    at = end;
+  }
+  return at;
+}
+
 // "Calle Mayor 12, 3º B", "C/ del Abedul 5-7", "Avda. de la Paz, s/n": the words and the number that follows.
 bool calle(const Candidate& c, Match& match) {
   if (is_word(at_or_nul(c.text, c.span.begin - 1))) return false;
   uint32_t at = c.span.end;
   uint32_t number = 0;
+  uint32_t stop = 0;
   for (; at < c.text.size() && at - c.span.end < 60 && c.text[at] != '\n' && c.text[at] != ';' && c.text[at] != ':'; ++at) {
+    if (c.text.substr(at, 3) == "s/n") {
+      stop = at + 3;
+      break;
+    }
     if (!is_digit(c.text[at])) continue;
     number = at;
     break;
   }
-  if (number == 0) return false;
+  if (number == 0 && stop == 0) return false;
+  if (stop != 0) {
+    match.span.end = stop;
+    match.tier = Tier::lexical;
+    match.confidence = 75;
+    return true;
+  }
   while (number < c.text.size() && (is_digit(c.text[number]) || (c.text[number] == '-' && is_digit(at_or_nul(c.text, number + 1))))) ++number;
-  match.span.end = number;
+  if (number - at > 4) return false;
+  match.span.end = past_floor(c.text, number);
   match.tier = Tier::lexical;
   match.confidence = 75;
   return number - at <= 9 && std::count(c.text.begin() + c.span.begin, c.text.begin() + at, ' ') <= 8;
