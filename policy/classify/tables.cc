@@ -11,7 +11,7 @@ std::span<const std::span<const Detector>> all_tables() {
                                     contact_detectors(), phone_detectors(),     cloud_key_detectors(),
                                     token_detectors(),   container_detectors(), assignment_detectors(),
                                     field_detectors(),   place_detectors(),     person_detectors(),
-                                    clinical_detectors()};
+                                    clinical_detectors(),  licence_detectors()};
   return tables;
 }
 

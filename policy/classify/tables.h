@@ -25,6 +25,7 @@ std::span<const Detector> field_detectors();
 std::span<const Detector> place_detectors();
 std::span<const Detector> person_detectors();
 std::span<const Detector> clinical_detectors();
+std::span<const Detector> licence_detectors();
 
 std::span<const std::span<const Detector>> all_tables();
 // Words that speak against a number being personal: it is named as something else.

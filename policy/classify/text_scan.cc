@@ -13,6 +13,7 @@ constexpr uint8_t kContraryCost = 30;
 constexpr uint8_t kRivalCost = 40;
 constexpr size_t kAnchorsMax = 1 << 20;
 constexpr uint32_t kWordMax = 63;
+constexpr size_t kOverlapMax = 64;  // readings of one number that are compared
 constexpr uint8_t kLongLabel = 88;  // of a number type: a label that names nothing else
 
 uint8_t minus(uint8_t confidence, uint8_t cost) {
@@ -139,18 +140,30 @@ void TextScan::drop_lone_times() {
   }), hits_.end());
 }
 
-// A number that a word names and whose check holds is no card or account number that merely fits.
+// Two readings of one number: a word that names it and a check that holds beat what merely fits, and a check beats a label alone.
+bool TextScan::yields(const Hit& hit, const Hit& to) const {
+  const auto named = [&](const Hit& h) { return pack_.detectors[h.detector]->trigger == Trigger::named; };
+  const bool covered = to.match.span.begin <= hit.match.span.begin && hit.match.span.end <= to.match.span.end;
+  if (!covered || to.match.tier != Tier::validated || named(hit) == named(to)) return false;
+  if (named(hit)) return hit.match.tier == Tier::asserted;
+  const bool other_class = pack_.detectors[hit.detector]->data_class != pack_.detectors[to.detector]->data_class;
+  return (other_class && !hit.labelled) || (to.match.confidence >= kLongLabel && to.match.span == hit.match.span);
+}
+
 void TextScan::prefer_named() {
-  const auto first = std::stable_partition(hits_.begin(), hits_.end(), [&](const Hit& hit) {
-    return pack_.detectors[hit.detector]->trigger == Trigger::named && hit.match.tier == Tier::validated;
-  });
-  const auto named = std::span(hits_.begin(), first);
-  hits_.erase(std::remove_if(first, hits_.end(), [&](const Hit& hit) {
-    return std::any_of(named.begin(), named.end(), [&](const Hit& n) {
-      const bool sure = !hit.labelled || (n.match.confidence >= kLongLabel && n.match.span == hit.match.span);
-      return sure && n.match.span.begin <= hit.match.span.begin && hit.match.span.end <= n.match.span.end;
-    });
-  }), hits_.end());
+  std::stable_sort(hits_.begin(), hits_.end(), [](const Hit& a, const Hit& b) { return a.match.span.begin < b.match.span.begin; });
+  std::vector<bool> out(hits_.size());
+  for (size_t i = 0; i < hits_.size(); ++i) {
+    for (size_t j = i + 1; j < hits_.size() && j - i < kOverlapMax && hits_[j].match.span.begin < hits_[i].match.span.end; ++j) {
+      if (yields(hits_[i], hits_[j])) out[i] = true;
+      if (yields(hits_[j], hits_[i])) out[j] = true;
+    }
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i < hits_.size(); ++i) {
+    if (!out[i]) hits_[kept++] = hits_[i];
+  }
+  hits_.resize(kept);
 }
 
 void TextScan::scan_named(uint32_t at) {

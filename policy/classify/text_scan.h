@@ -62,6 +62,7 @@ class TextScan {
   void scan_named(uint32_t at);
   void scan_anchors();
   void prefer_named();
+  [[nodiscard]] bool yields(const Hit& hit, const Hit& to) const;
   void scan_people();
   void drop_lone_times();
   void scan_field();

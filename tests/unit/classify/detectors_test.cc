@@ -34,7 +34,8 @@ TEST(Ssn, FormattedOrLabelled) {
   EXPECT_EQ(scan_text("lessn 536228741"), "");
   EXPECT_EQ(scan_text("536228741", Encoding::json_string, "customer_ssn"), "us.ssn=536228741");
   EXPECT_EQ(scan_text("536228741", Encoding::json_scalar, "build"), "");
-  EXPECT_EQ(scan_text("ssn: 666-22-8741, 000-22-8741, 536-00-8741, 536-22-0000"), "");
+  EXPECT_EQ(scan_text("666-22-8741, 000-22-8741, 536-00-8741, 536-22-0000"), "");
+  EXPECT_EQ(scan_text("ssn: 666-22-8741"), "us.ssn.other=666-22-8741 asserted");  // named so, whatever it is
   EXPECT_EQ(scan_text("078-05-1120"), "us.ssn=078-05-1120 suppressed");
   EXPECT_EQ(scan_text("itin 912-72-1234"), "us.itin=912-72-1234");
 }
