@@ -143,6 +143,8 @@ Surroundings Context::around(Extent span, DetectorIndex detector) {
     const bool own = names(word->id, detector);
     if (own && found.support == Support::none) found.support = Support::near;
     if (word->span.end < nearest || !adjoins(word->span.end, span.begin)) continue;
+    // A field's name that holds text says nothing of a number behind it ("change the part number to ...").
+    if (!own && !pack_.words[word->id].rival && !pack_.words[word->id].detectors.empty()) continue;
     nearest = word->span.end;
     if (own) {
       found.support = Support::labelled;

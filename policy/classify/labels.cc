@@ -23,7 +23,7 @@ uint16_t pair_of(char last, char before) {
 bool starts_word(std::string_view text, uint32_t at) {
   if (at == 0) return true;
   const char before = text[at - 1];
-  return !is_word(before) || (is_lower(before) && is_upper(text[at])) || (is_digit(before) && !is_digit(text[at]));
+  return !is_word(before) || (is_lower(before) && is_upper(text[at]));
 }
 
 constexpr std::string_view kFillers[] = {"no", "nr", "num", "number", "numero", "is", "was", "of", "the", "id", "value", "my", "es", "ist", "de", "code", "est", "nummer", "n", "º", "№"};
@@ -86,9 +86,15 @@ void LabelIndex::ending_at(std::string_view text, uint32_t end, std::vector<Labe
 
 void LabelIndex::before(std::string_view text, uint32_t at, std::vector<LabelHit>& hits) const {
   uint32_t gap = 0;
+  bool sign = false;  // "label: value"; without it two letters are a word like any other
+  const size_t known = hits.size();
+  const auto drop_short = [&] {
+    if (!sign) hits.erase(std::remove_if(hits.begin() + static_cast<ptrdiff_t>(known), hits.end(), [](const LabelHit& hit) { return hit.size <= 2; }), hits.end());
+  };
   for (int fillers = 0; fillers <= kFillersMax; ++fillers) {
     while (at > 0 && !is_word(text[at - 1])) {
       const char c = text[at - 1];
+      sign = sign || c == ':' || c == '=' || c == '|' || c == '#' || c == '>';
       if (++gap > kGapMax || c == '\n' || c == ';' || c == '?' || c == '!') return;
       if (c == ')') {
         uint32_t outside = opening(text, at);
@@ -99,6 +105,7 @@ void LabelIndex::before(std::string_view text, uint32_t at, std::vector<LabelHit
     }
     if (at == 0) return;
     ending_at(text, at, hits);
+    drop_short();
     uint32_t begin = at;
     while (begin > 0 && at - begin < 16 && is_word(text[begin - 1])) --begin;
     if (!filler(text.substr(begin, at - begin))) return;

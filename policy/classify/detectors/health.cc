@@ -65,7 +65,7 @@ bool mbi(const Candidate& c, Match& match) {
 }
 
 bool aadhaar(const Candidate& c, Match& match) {
-  const bool grouped = c.groups.size() == 3 && c.groups[0] == 4 && c.groups[1] == 4 && c.separator != kMixed;
+  const bool grouped = c.groups.size() == 3 && c.groups[0] == 4 && c.groups[1] == 4 && (c.separator == ' ' || c.separator == '-');
   if ((c.groups.size() != 1 && !grouped) || !whole(c, c.span) || c.before > 0 || c.after > 0) return false;
   if (c.digits[0] < '2' || at_or_nul(c.text, c.span.begin - 1) == '+' || !verhoeff(c.digits)) return false;
   if (all_same(c.digits)) match.tier = Tier::suppressed;
