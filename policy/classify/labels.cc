@@ -95,7 +95,7 @@ void LabelIndex::before(std::string_view text, uint32_t at, std::vector<LabelHit
     while (at > 0 && !is_word(text[at - 1])) {
       const char c = text[at - 1];
       sign = sign || c == ':' || c == '=' || c == '|' || c == '#' || c == '>';
-      if (++gap > kGapMax || c == '\n' || c == ';' || c == '?' || c == '!') return;
+      if (++gap > kGapMax || c == '\n' || c == ';' || c == '?' || c == '!' || c == ']') return;  // "]": a redaction token's words say nothing
       if (c == ')') {
         uint32_t outside = opening(text, at);
         while (outside > 0 && !is_word(text[outside - 1])) --outside;
