@@ -25,7 +25,7 @@ bool earlier(const RankedFinding& a, const RankedFinding& b) {
   return std::tie(a.finding.segment, a.finding.begin) < std::tie(b.finding.segment, b.finding.begin);
 }
 
-// Drops the findings, but for secrets, that lie strictly inside an encoded one.
+// Drops the findings, but for secrets, that lie strictly inside an encoded one; of two in one encoding the surer stays.
 void drop_digits_of_encodings(std::vector<RankedFinding>& findings) {
   std::vector<Finding> runs;
   for (const RankedFinding& one : findings) {
@@ -39,11 +39,15 @@ void drop_digits_of_encodings(std::vector<RankedFinding>& findings) {
   }
   std::erase_if(findings, [&](const RankedFinding& one) {
     const Finding& f = one.finding;
-    if (f.data_class == "secret") return false;
     const auto after = std::partition_point(runs.begin(), runs.end(), [&](const Finding& run) { return place(run) <= place(f); });
     if (after == runs.begin()) return false;
     const Finding& run = *(after - 1);
-    return run.segment == f.segment && run.end >= f.end && run.end - run.begin > f.end - f.begin;
+    // What hides in an encoding is more than the encoding's own look.
+    const bool covered = run.segment == f.segment && run.end >= f.end;
+    if (covered && f.tier == Tier::suppressed && !one.encoded) return true;
+    if (f.data_class == "secret") return false;
+    if (one.encoded && sureness(f.tier) > sureness(run.tier)) return false;
+    return covered && run.end - run.begin > f.end - f.begin;
   });
 }
 
