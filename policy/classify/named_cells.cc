@@ -49,7 +49,7 @@ std::string_view trimmed(std::string_view cell) {
   return cell;
 }
 
-// A name of one or a few words, one of which is a label's.
+// A name of one or a few words, one of which is a label's, or which names a number type.
 bool names_value(std::string_view name, const CompiledPack& pack) {
   if (name.empty() || name.size() > kNameMax || !std::all_of(name.begin(), name.end(), [](char c) { return is_word(c) || c == ' ' || c == '_' || c == '-' || c == '.' || c == '#'; }))
     return false;
@@ -62,7 +62,9 @@ bool names_value(std::string_view name, const CompiledPack& pack) {
     if (pack.is_label_word(word)) return true;
     word.clear();
   }
-  return false;
+  std::vector<LabelHit> hits;
+  pack.number_labels.in_name(name, hits);
+  return !hits.empty();
 }
 
 struct Header {

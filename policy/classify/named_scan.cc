@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "policy/classify/byte_set.h"
 #include "policy/classify/chars.h"
 
 namespace warden::classify {
@@ -22,21 +23,17 @@ uint32_t word_begin(std::string_view text, uint32_t at) {
   return begin;
 }
 
+constexpr ByteSet kLeads(" -./(:+");
+
 // Where a short word of letters begins that stands one or two separators before `at`; `at` when there is none.
 uint32_t lead(std::string_view text, uint32_t at) {
   uint32_t end = at;
-  while (end > 0 && at - end < 3 && std::string_view(" -./(:+").find(text[end - 1]) != std::string_view::npos) --end;
+  while (end > 0 && at - end < 3 && kLeads.contains(text[end - 1])) --end;
   if (end == at) return at;
   uint32_t begin = end;
   while (begin > 0 && end - begin < 6 && is_alpha(text[begin - 1])) --begin;
   const bool short_word = begin < end && end - begin < 6 && !is_word(at_or_nul(text, begin - 1));
   return short_word ? begin : at;
-}
-
-// What stands before a table's cell: a delimiter or a line's end, blanks and a quote.
-bool cell_begins(std::string_view text, uint32_t at) {
-  while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '"')) --at;
-  return at == 0 || text[at - 1] == ',' || text[at - 1] == '|' || text[at - 1] == '\t' || text[at - 1] == '\n';
 }
 
 }  // namespace
@@ -69,10 +66,6 @@ bool NamedScan::try_from(uint32_t begin, NamedHit& hit, uint64_t& tried) {
   hits_.clear();
   pack_.number_labels.before(text_, begin, hits_);
   if (hits_.empty() && text_.size() <= kFieldText && begin <= 2) hits_ = field_;
-  if (hits_.empty() && cell_begins(text_, begin)) {
-    const std::string_view header = columns_.header(begin);
-    if (!header.empty()) pack_.number_labels.in_name(header, hits_);
-  }
   if (hits_.empty()) return false;
   std::sort(hits_.begin(), hits_.end(), [](const LabelHit& a, const LabelHit& b) { return std::tie(b.size, a.type) < std::tie(a.size, b.type); });
   bool found = false;

@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/classify/columns.h"
 #include "policy/classify/detector.h"
 #include "policy/classify/labels.h"
 #include "policy/classify/pack.h"
@@ -22,7 +21,7 @@ class NamedScan {
  public:
   explicit NamedScan(const CompiledPack& pack) : pack_(pack) {}
   void set_field(std::string_view name);
-  void set_text(std::string_view text) { text_ = text, last_begin_ = UINT32_MAX, columns_.set_text(text); }
+  void set_text(std::string_view text) { text_ = text, last_begin_ = UINT32_MAX; }
   // The best match of a value whose word holds the byte at `digit`; types tried are added to `tried`.
   bool at(uint32_t digit, NamedHit& hit, uint64_t& tried);
   // A value of `detector` right behind its label, which ends at `end`.
@@ -34,7 +33,6 @@ class NamedScan {
 
   const CompiledPack& pack_;
   std::string_view text_;
-  Columns columns_;
   std::vector<LabelHit> field_;
   std::vector<LabelHit> hits_;
   uint32_t last_begin_ = UINT32_MAX;  // a word is looked at once

@@ -176,11 +176,6 @@ bool log_actor(std::string_view text, uint32_t begin) {
   return before.ends_with("Z] ") || before.ends_with("Alert for ") || before.ends_with("alert for ");
 }
 
-bool column_of_names(std::string_view header) {
-  constexpr std::string_view names[] = {"name", "full name", "employee name", "customer name", "patient", "nombre", "nom", "nome", "employee", "customer", "first_name", "last_name", "full_name", "patient_name", "surname", "owner", "contact"};
-  return header.size() < 24 && one_of(names, header);
-}
-
 }  // namespace
 
 std::optional<Extent> name_at(std::string_view text, uint32_t begin) {
@@ -222,6 +217,15 @@ void PeopleScan::find_names() {
       i = std::max(i + 1, word_end(text_, i));
       continue;
     }
+    const auto before_is = [&](const auto& announces) {
+      uint32_t from = 0;
+      return announces(word_before(text_, name.words[0].begin, from));
+    };
+    // A capital alone, as sentences begin: no name unless something says so.
+    if (name.count == 1 && is_alpha(text_[i]) && !before_is([](std::string_view word) { return is_title(word) || one_of(kNamed, word); })) {
+      i = name.words[0].end;
+      continue;
+    }
     size_t first = 0;
     bool title = false;
     uint32_t title_begin = 0;
@@ -256,10 +260,9 @@ void PeopleScan::find_names() {
     bool family = false;
     for (size_t k = first + 1; k < last; ++k) family = family || lists().family.contains(word(k));
     const bool wide = static_cast<unsigned char>(text_[begin]) >= 0x80;
-    const bool cell = !given && begin > 0 && !is_word(text_[begin - 1]) && text_[begin - 1] != '.' && (wide || count >= 2) && column_of_names(columns_.header(begin));
-    const bool announced = title || one_of(kAnnounced, before) || log_actor(text_, begin) || cell;
+    const bool announced = title || one_of(kAnnounced, before) || log_actor(text_, begin);
     const bool accept = (count >= 2 && count <= 5 && !other && ((given && !shouted) || (given && family) || announced || (family && !shouted && count == 2 && at(text_, name.words[first]).size() == 2))) ||
-                        (count == 1 && (title || (one_of(kNamed, before) && begin > 1 && text_[begin - 1] == ' ')) && !shouted && !other) || (wide && announced && count >= 1 && (cell || count >= 2));
+                        (count == 1 && (title || (one_of(kNamed, before) && begin > 1 && text_[begin - 1] == ' ')) && !shouted && !other) || (wide && announced && count >= 2);
     if (!accept) continue;
     uint32_t end = name.words[last - 1].end;
     if (at_or_nul(text_, end - 1) == '.' && last - 1 == first) continue;
@@ -309,7 +312,6 @@ const std::vector<Extent>& PeopleScan::scan(std::string_view text) {
   text_ = text;
   found_.clear();
   parts_.clear();
-  columns_.set_text(text);
   find_names();
   find_again();
   return found_;

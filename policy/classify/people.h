@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/classify/columns.h"
 #include "policy/classify/view.h"
 
 namespace warden::classify {
@@ -26,7 +25,6 @@ class PeopleScan {
   void remember(Extent name);
 
   std::string_view text_;
-  Columns columns_;
   std::vector<Extent> found_;
   std::vector<std::string_view> parts_;  // of names found
 };

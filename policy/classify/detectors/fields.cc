@@ -59,9 +59,8 @@ bool names_other(std::string_view text, uint32_t label) {
 }
 
 bool person(const Candidate& c, Match& match) {
-  if (!c.field && names_other(c.text, c.span.begin)) return false;
   const auto begin = value_begin(c);
-  if (!begin) return false;
+  if (!begin || (!c.field && names_other(c.text, c.span.begin))) return false;
   const auto name = name_at(c.text, *begin);
   // A value that goes on in small letters is a sentence, not a name.
   if (!name || at_or_nul(c.text, name->end) == ' ') {
