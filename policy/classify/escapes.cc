@@ -159,7 +159,8 @@ bool quoted_printable(std::string_view in) {
     const char next = at_or_nul(in, at + 1);
     if (next != '\n' && next != '\r' && !upper_hex(next)) continue;
     const std::string_view rest = in.substr(at);
-    if (rest.starts_with("=\n") || rest.starts_with("=\r\n") || rest.starts_with("=3D") || rest.starts_with("=20")) return true;
+    if (rest.starts_with("=\n") || rest.starts_with("=\r\n") || rest.starts_with("=3D")) return true;
+    if (rest.starts_with("=20") && (rest.size() == 3 || rest[3] == '\n' || rest[3] == '\r')) return true;  // "page=20" is no space
     if (upper_hex(at_or_nul(rest, 1)) && upper_hex(at_or_nul(rest, 2)) && at_or_nul(rest, 3) == '=' && upper_hex(at_or_nul(rest, 4)) &&
         upper_hex(at_or_nul(rest, 5)))
       return true;

@@ -2,6 +2,7 @@
 #include "policy/classify/labels.h"
 
 #include <algorithm>
+#include <array>
 
 #include "policy/classify/chars.h"
 
@@ -16,9 +17,14 @@ constexpr uint32_t kAsideMax = 160;   // of a bracketed explanation between labe
 
 uint64_t add_byte(uint64_t hash, char c) { return (hash ^ static_cast<unsigned char>(lower(c))) * kPrime; }
 
-uint16_t pair_of(char last, char before) {
-  return static_cast<uint16_t>(static_cast<unsigned char>(lower(last)) << 8 | static_cast<unsigned char>(lower(before)));
-}
+size_t begun_at(uint64_t hash) { return hash >> 46; }
+
+// Over these no label reaches.
+constexpr auto kEndsLabel = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view(":;|{}<>=\"\t\n,")) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
 
 bool starts_word(std::string_view text, uint32_t at) {
   if (at == 0) return true;
@@ -29,7 +35,8 @@ bool starts_word(std::string_view text, uint32_t at) {
 constexpr std::string_view kFillers[] = {"no", "nr", "num", "number", "numero", "is", "was", "of", "the", "id", "value", "my", "es", "ist", "de", "code", "est", "nummer", "n", "º", "№"};
 
 bool filler(std::string_view word) {
-  return std::any_of(std::begin(kFillers), std::end(kFillers), [&](std::string_view f) { return equals_nocase(f, word); });
+  constexpr size_t kLongest = 6;
+  return word.size() <= kLongest && std::any_of(std::begin(kFillers), std::end(kFillers), [&](std::string_view f) { return equals_nocase(f, word); });
 }
 
 // The bracket that `close` (just behind a ')') closes, or 0.
@@ -49,16 +56,13 @@ uint32_t opening(std::string_view text, uint32_t close) {
 void LabelIndex::add(std::string_view label, uint16_t type) {
   uint64_t hash = kSeed;
   uint16_t size = 0;
-  char last = '\0', before_last = '\0';
   for (size_t i = label.size(); i-- > 0;) {
     if (!is_word(label[i])) continue;
     hash = add_byte(hash, label[i]);
-    if (size == 0) last = label[i];
-    if (size == 1) before_last = label[i];
+    begun_.set(begun_at(hash));
     ++size;
   }
   if (size < 2) return;
-  tails_.set(pair_of(last, before_last));
   auto& named = labels_[hash];
   const auto known = [&](const LabelHit& hit) { return hit.type == type; };
   if (std::none_of(named.begin(), named.end(), known)) named.push_back({type, size});
@@ -67,18 +71,15 @@ void LabelIndex::add(std::string_view label, uint16_t type) {
 void LabelIndex::ending_at(std::string_view text, uint32_t end, std::vector<LabelHit>& hits) const {
   uint64_t hash = kSeed;
   uint32_t count = 0;
-  char last = '\0';
   for (uint32_t at = end; at > 0 && end - at < kLabelMax; --at) {
     const char c = text[at - 1];
     if (!is_word(c)) {
-      if (std::string_view(":;|{}<>=\"\t\n,").find(c) != std::string_view::npos) return;
+      if (kEndsLabel[static_cast<unsigned char>(c)]) return;
       continue;
     }
     hash = add_byte(hash, c);
-    ++count;
-    if (count == 1) last = c;
-    if (count == 2 && !tails_[pair_of(last, c)]) return;
-    if (count < 2 || !starts_word(text, at - 1)) continue;
+    if (!begun_[begun_at(hash)]) return;
+    if (++count < 2 || !starts_word(text, at - 1)) continue;
     const auto found = labels_.find(hash);
     if (found != labels_.end()) hits.insert(hits.end(), found->second.begin(), found->second.end());
   }

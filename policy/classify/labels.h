@@ -28,7 +28,7 @@ class LabelIndex {
   void ending_at(std::string_view text, uint32_t end, std::vector<LabelHit>& hits) const;
 
   std::unordered_map<uint64_t, std::vector<LabelHit>> labels_;  // by hash of the folded label, read backwards
-  std::bitset<1 << 16> tails_;                                  // the last two folded bytes of any label
+  std::bitset<1 << 18> begun_;                                  // by hash: any beginning of a label, read backwards
 };
 
 }  // namespace warden::classify

@@ -26,9 +26,21 @@ constexpr std::string_view kReferences[] = {
     "os.environ", "getenv", "env.",     "env[", "secrets.", "config.", "self.", "this.",
     "args.",      "vault:", "function", "=>",   "&&",       "||",      "\\n",   "::"};
 
+// `text` in small letters; the end of a very long one says no more than its beginning.
+class Lower {
+ public:
+  explicit Lower(std::string_view text) : size_(std::min(text.size(), bytes_.size())) {
+    std::transform(text.begin(), text.begin() + static_cast<ptrdiff_t>(size_), bytes_.begin(), lower);
+  }
+  [[nodiscard]] bool contains(std::string_view part) const { return std::string_view(bytes_.data(), size_).find(part) != std::string_view::npos; }
+
+ private:
+  std::array<char, 1024> bytes_;
+  size_t size_;
+};
+
 bool contains_nocase(std::string_view text, std::string_view part) {
-  return std::search(text.begin(), text.end(), part.begin(), part.end(),
-                     [](char a, char b) { return lower(a) == lower(b); }) != text.end();
+  return Lower(text).contains(part);
 }
 
 template <class List>
@@ -38,9 +50,8 @@ bool equals_one(const List& list, std::string_view value) {
 }
 
 template <class List>
-bool contains_one(const List& list, std::string_view value) {
-  return std::any_of(std::begin(list), std::end(list),
-                     [&](std::string_view one) { return contains_nocase(value, one); });
+bool contains_one(const List& list, const Lower& value) {
+  return std::any_of(std::begin(list), std::end(list), [&](std::string_view one) { return value.contains(one); });
 }
 
 bool is_mask(std::string_view value) {
@@ -59,13 +70,14 @@ SecretKind secret_kind(std::string_view value) {
                         std::all_of(value.begin() + 1, value.end(),
                                     [](char c) { return is_alnum(c) || c == '_' || c == '%' || c == '.'; }) &&
                         !std::any_of(value.begin(), value.end(), is_digit);
-  if (variable || contains_one(kReferences, value)) return SecretKind::reference;
+  const Lower folded(value);
+  if (variable || contains_one(kReferences, folded)) return SecretKind::reference;
   if (value.find('(') != std::string_view::npos && value.find(')') != std::string_view::npos)
     return SecretKind::reference;
   if (first == '<' || (first == '[' && value.back() == ']') || (first == '{' && value.back() == '}'))
     return SecretKind::reference;
   if (equals_one(kNoValue, value)) return SecretKind::reference;
-  if (is_mask(value) || contains_one(kStandIns, value)) return SecretKind::placeholder;
+  if (is_mask(value) || contains_one(kStandIns, folded)) return SecretKind::placeholder;
   return SecretKind::value;
 }
 
@@ -75,18 +87,18 @@ bool is_weak_password(std::string_view value) {
                                         "foobar", "baz",     "qux",    "hello",    "qwerty",     "abc",    "letmein", "temp",    "tmp",    "fake",
                                         "mock",  "postgres", "mysql",  "redis",    "mongo",      "rabbit", "none",    "nopass",  "invalid", "wrong",
                                         "correct", "bad",    "good",   "old",      "new",        "some",   "any",     "abcdef",  "asdf"};
+  constexpr size_t kNumberMax = 16;  // a longer one is random, or another form of something
+  const bool number = value.size() <= kNumberMax;
   while (!value.empty() && (is_digit(value.back()) || value.back() == '!')) value.remove_suffix(1);
-  if (value.empty() || equals_one(words, value)) return true;
-  return value.find(' ') == std::string_view::npos &&
-         (contains_nocase(value, "password") || contains_nocase(value, "passwd") || contains_nocase(value, "secret") ||
-          contains_nocase(value, "test") || contains_nocase(value, "mypass") || contains_nocase(value, "demo") ||
-          contains_nocase(value, "fake") || contains_nocase(value, "mock"));
+  if (value.empty()) return number;
+  if (equals_one(words, value)) return true;
+  constexpr std::string_view parts[] = {"password", "passwd", "secret", "test", "mypass", "demo", "fake", "mock"};
+  return value.find(' ') == std::string_view::npos && contains_one(parts, Lower(value));
 }
 
 bool is_filler(std::string_view body) {
-  return distinct(body) < 6 || contains_nocase(body, "example") || contains_nocase(body, "xxxx") ||
-         contains_nocase(body, "your") || contains_nocase(body, "abcdefgh") ||
-         contains_nocase(body, "12345678") || contains_nocase(body, "placeholder");
+  constexpr std::string_view parts[] = {"example", "xxxx", "your", "abcdefgh", "12345678", "placeholder"};
+  return distinct(body) < 6 || contains_one(parts, Lower(body));
 }
 
 }  // namespace warden::classify

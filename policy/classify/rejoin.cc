@@ -35,6 +35,8 @@ size_t past_space(std::string_view in, size_t at, size_t limit) {
 
 // The operators that put two literals together; "" where only space stands between them (C, Python).
 size_t past_join(std::string_view in, size_t at) {
+  static constexpr ByteSet kFirst("+|.&~\\");
+  if (!kFirst.contains(at_or_nul(in, at))) return at;
   for (const std::string_view join : {"+", "||", "..", ".", "&", "~", "\\\n", "\\\r\n"}) {
     if (in.substr(at, join.size()) == join) return at + join.size();
   }
