@@ -39,6 +39,32 @@ bool is_example(std::string_view value, std::string_view examples) {
   return false;
 }
 
+// "626F": digits and capital letters up to F, as wide as the group of digits beside it.
+bool hex_word(std::string_view word, uint32_t width) {
+  return word.size() == width && std::any_of(word.begin(), word.end(), is_digit) && std::any_of(word.begin(), word.end(), is_upper) &&
+         std::all_of(word.begin(), word.end(), [](char c) { return is_digit(c) || (c >= 'A' && c <= 'F'); });
+}
+
+// The groups are fields of a table of code points ("6279 6273 6292 626F", "[.4300.0020.0011.0002]"), not of one number. The digits
+// that a hex word begins or ends with may be the run's last or first group.
+bool in_code_table(std::string_view text, const DigitRun& run) {
+  const auto joint = [](char c) { return c == ' ' || c == '\n' || c == '.'; };
+  const auto word = [&](uint32_t begin, uint32_t end) {
+    return begin < end && end <= text.size() && !is_word(at_or_nul(text, size_t{begin} - 1)) && !is_word(at_or_nul(text, end)) ? text.substr(begin, end - begin) : std::string_view{};
+  };
+  const Extent first = run.groups[0].span;
+  const Extent last = run.groups[run.count - 1].span;
+  if (run.groups[0].joint == '.' && at_or_nul(text, size_t{first.begin} - 1) == '.' && !is_word(at_or_nul(text, size_t{first.begin} - 2))) return true;
+  const bool begun = is_word(at_or_nul(text, size_t{first.begin} - 1));
+  const Extent left = begun ? run.groups[1].span : first;
+  const uint32_t width = left.end - left.begin;
+  if (left.begin > width && joint(text[left.begin - 1]) && hex_word(word(left.begin - 1 - width, left.begin - 1), width)) return true;
+  const bool ended = is_word(at_or_nul(text, last.end));
+  const Extent right = ended ? run.groups[run.count - 2].span : last;
+  const uint32_t wide = right.end - right.begin;
+  return joint(at_or_nul(text, right.end)) && hex_word(word(right.end + 1, right.end + 1 + wide), wide);
+}
+
 bool stands_alone(std::string_view text, Extent span) {
   return !is_word(at_or_nul(text, span.begin - 1)) && !is_word(at_or_nul(text, span.end));
 }
@@ -191,9 +217,10 @@ void TextScan::scan_word(uint32_t at) {
 
 void TextScan::scan_windows(const DigitRun& run) {
   std::array<char, kWindowDigitsMax> digits{};
+  const bool table = run.count > 1 && in_code_table(text_, run);
   for (size_t first = 0; first < run.count && !exhausted_; ++first) {
     size_t count = 0;
-    for (size_t last = first; last < run.count; ++last) {
+    for (size_t last = first; last < (table ? first + 1 : run.count); ++last) {
       const Extent group = run.groups[last].span;
       if (count + (group.end - group.begin) > digits.size()) break;
       std::copy(text_.begin() + group.begin, text_.begin() + group.end,

@@ -134,6 +134,8 @@ std::optional<Assigned> assigned(const Candidate& c, bool any_prefix) {
   // "passenger", "tokenizer": another word. "tokens" is the plural.
   if (!tail.empty() && is_lower(tail.front()) && tail != "s" && is_lower(at_or_nul(c.text, c.span.end - 1)))
     return std::nullopt;
+  // A method of it: password.encode("utf-8").
+  if (tail.find('.') != std::string_view::npos && at_or_nul(c.text, end) == '(') return std::nullopt;
   if (about_secret(tail) || ends_about_public(c.text.substr(0, c.span.begin))) return std::nullopt;
   const bool option = before == '-' && at_or_nul(c.text, c.span.begin - 2) == '-' && tail.empty();
   const auto begin = past_operator(c.text, end, option);
@@ -178,9 +180,9 @@ bool password(const Candidate& c, Match& match) {
   const bool constant =
       is_upper(at_or_nul(c.text, c.span.end - 1));  // an environment variable: bare words are values
   if (!found->quoted && (looks_like_code(value) || !(make.digits || make.marks || constant))) return false;
-  if (!found->quoted && value.find_first_of("({[$") != std::string_view::npos) return false;
+  if (!found->quoted && value.find_first_of("({[$^") != std::string_view::npos) return false;
   if (!found->quoted && value.find("->") != std::string_view::npos) return false;
-  if (!make.letters && !make.digits) return false;
+  if (!make.letters && (!make.digits || value.find('.') != std::string_view::npos)) return false;  // a number
   if (!make.digits && !make.marks && std::all_of(value.begin(), value.end(), is_upper))
     return false;  // a constant's name
   match.span = found->span;

@@ -18,6 +18,10 @@ TEST(Cards, NeedIssuerLengthLuhnAndGrouping) {
   EXPECT_EQ(scan_text("1111 4539 1488 0343 6467 2222"), "");  // columns of a table
   EXPECT_EQ(scan_text("order id: 4539148803436467"), "pan.visa=4539148803436467");
   EXPECT_EQ(scan_text("0.4539148803436467"), "");  // a fraction
+  EXPECT_EQ(scan_text("45AF 4539 1488 0343 6467"), "");  // code points
+  EXPECT_EQ(scan_text("4539 1488 0343 6467 44FE"), "");
+  EXPECT_EQ(scan_text("; [.4300.0020.0011.0002] #"), "");
+  EXPECT_EQ(scan_text("4539 1488 0343 6467\n4539 1488 0343 6467"), "pan.visa=4539 1488 0343 6467; pan.visa=4539 1488 0343 6467");
 }
 
 TEST(Cards, DocumentedNumbersAreSuppressed) {
