@@ -5,9 +5,11 @@
 #include <array>
 #include <unordered_set>
 
+#include "policy/classify/byte_set.h"
 #include "policy/classify/chars.h"
 #include "policy/classify/name_table.h"
 #include "policy/classify/tables.h"
+#include "policy/classify/unicode.h"
 
 namespace warden::classify {
 namespace {
@@ -72,7 +74,9 @@ constexpr auto kMayBegin = [] {
   return table;
 }();
 // The next byte at or after i that may begin a name; continuation bytes are passed over as well.
-uint32_t next_begin(std::string_view text, uint32_t i) {
+uint32_t next_begin(std::string_view text, uint32_t i, bool ascii) {
+  static constexpr ByteSet kCapitals("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+  if (ascii) return static_cast<uint32_t>(kCapitals.next(text, i));
   while (i < text.size() && !kMayBegin[static_cast<unsigned char>(text[i])]) ++i;
   return i;
 }
@@ -207,7 +211,7 @@ void PeopleScan::remember(Extent name) {
 }
 
 void PeopleScan::find_names() {
-  for (uint32_t i = next_begin(text_, 0); i < text_.size() && found_.size() < kNamesMax; i = next_begin(text_, i)) {
+  for (uint32_t i = next_begin(text_, 0, ascii_); i < text_.size() && found_.size() < kNamesMax; i = next_begin(text_, i, ascii_)) {
     if (!capital(text_, i) || (i > 0 && is_word(text_[i - 1]))) {
       ++i;
       continue;
@@ -274,7 +278,7 @@ void PeopleScan::find_names() {
 void PeopleScan::find_again() {
   if (parts_.empty()) return;
   const size_t known = found_.size();
-  for (uint32_t i = next_begin(text_, 0); i < text_.size() && found_.size() < kNamesMax; i = next_begin(text_, i)) {
+  for (uint32_t i = next_begin(text_, 0, ascii_); i < text_.size() && found_.size() < kNamesMax; i = next_begin(text_, i, ascii_)) {
     if (!capital(text_, i) || (i > 0 && (is_word(text_[i - 1]) || text_[i - 1] == '@' || text_[i - 1] == '.'))) {
       ++i;
       continue;
@@ -310,6 +314,7 @@ std::span<const Detector> person_detectors() {
 
 const std::vector<Extent>& PeopleScan::scan(std::string_view text) {
   text_ = text;
+  ascii_ = is_ascii(text);
   found_.clear();
   parts_.clear();
   find_names();

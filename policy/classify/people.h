@@ -25,6 +25,7 @@ class PeopleScan {
   void remember(Extent name);
 
   std::string_view text_;
+  bool ascii_ = false;
   std::vector<Extent> found_;
   std::vector<std::string_view> parts_;  // of names found
 };

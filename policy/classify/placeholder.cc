@@ -2,6 +2,8 @@
 #include "policy/classify/placeholder.h"
 
 #include <algorithm>
+#include <array>
+#include <bitset>
 #include <string>
 
 #include "policy/classify/chars.h"
@@ -22,7 +24,7 @@ constexpr std::string_view kStandIns[] = {
     "todo",       "fixme",       "<",         "foobar",    "redacted",     "removed",    "s3cr3t",
     "notasecret", "not-a-secret"};
 constexpr std::string_view kReferences[] = {
-    "${",         "{{",     "}}",       "$(",   "%(",       "#{",      "<%",    "process.env",
+    "${",         "%s",     "{{",       "}}",   "$(",       "%(",      "#{",    "<%",       "process.env",
     "os.environ", "getenv", "env.",     "env[", "secrets.", "config.", "self.", "this.",
     "args.",      "vault:", "function", "=>",   "&&",       "||",      "\\n",   "::"};
 
@@ -31,11 +33,16 @@ class Lower {
  public:
   explicit Lower(std::string_view text) : size_(std::min(text.size(), bytes_.size())) {
     std::transform(text.begin(), text.begin() + static_cast<ptrdiff_t>(size_), bytes_.begin(), lower);
+    for (size_t i = 0; i < size_; ++i) has_.set(static_cast<unsigned char>(bytes_[i]));
   }
-  [[nodiscard]] bool contains(std::string_view part) const { return std::string_view(bytes_.data(), size_).find(part) != std::string_view::npos; }
+  [[nodiscard]] bool contains(std::string_view part) const {
+    return has_[static_cast<unsigned char>(part.front())] && has_[static_cast<unsigned char>(part.back())] &&
+           std::string_view(bytes_.data(), size_).find(part) != std::string_view::npos;
+  }
 
  private:
   std::array<char, 1024> bytes_;
+  std::bitset<256> has_;
   size_t size_;
 };
 
@@ -70,10 +77,10 @@ SecretKind secret_kind(std::string_view value) {
                         std::all_of(value.begin() + 1, value.end(),
                                     [](char c) { return is_alnum(c) || c == '_' || c == '%' || c == '.'; }) &&
                         !std::any_of(value.begin(), value.end(), is_digit);
-  const Lower folded(value);
-  if (variable || contains_one(kReferences, folded)) return SecretKind::reference;
-  if (value.find('(') != std::string_view::npos && value.find(')') != std::string_view::npos)
+  if (variable || (value.find('(') != std::string_view::npos && value.find(')') != std::string_view::npos))
     return SecretKind::reference;
+  const Lower folded(value);
+  if (contains_one(kReferences, folded)) return SecretKind::reference;
   if (first == '<' || (first == '[' && value.back() == ']') || (first == '{' && value.back() == '}'))
     return SecretKind::reference;
   if (equals_one(kNoValue, value)) return SecretKind::reference;
