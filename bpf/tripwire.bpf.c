@@ -15,11 +15,11 @@
 #include "bpf/lib/packet.h"
 #include "bpf/lib/process.h"
 #include "bpf/lib/redirected.h"
+#include "bpf/lib/socket_ends.h"
 
 EW_PROGRAM_LICENSE;
 
 #define EW_SOCK_STREAM 1
-#define EW_AF_INET 2
 #define EW_FEED_STEPS 128  // bytes taken by one call of ew_tripwire_feed
 #define EW_FEEDS_MAX 128   // calls for one packet
 #define EW_OPENINGS_MAX 8  // packets in which a hello may begin: a proxy's greetings come before it
@@ -77,32 +77,6 @@ __noinline int ew_tripwire_wanted(struct __sk_buff* skb) {
   for (__u64 i = 0; i < EW_PORTS_MAX; i++)
     if (port && ports->port[i] == port) return WANTED_AT_ITS_PORT;
   return WANTED;
-}
-
-static __always_inline void read_peer(struct bpf_sock* socket, struct ew_destination* peer) {
-  if (ew_read(socket->family) == EW_AF_INET) {
-    set_mapped(peer->address, ew_read(socket->dst_ip4));
-  } else {
-    peer->address[0] = ew_read(socket->dst_ip6[0]);
-    peer->address[1] = ew_read(socket->dst_ip6[1]);
-    peer->address[2] = ew_read(socket->dst_ip6[2]);
-    peer->address[3] = ew_read(socket->dst_ip6[3]);
-  }
-  peer->port = host_order(ew_read(socket->dst_port));
-  peer->reserved = 0;
-}
-
-static __always_inline void read_local(struct bpf_sock* socket, struct ew_destination* local) {
-  if (ew_read(socket->family) == EW_AF_INET) {
-    set_mapped(local->address, ew_read(socket->src_ip4));
-  } else {
-    local->address[0] = ew_read(socket->src_ip6[0]);
-    local->address[1] = ew_read(socket->src_ip6[1]);
-    local->address[2] = ew_read(socket->src_ip6[2]);
-    local->address[3] = ew_read(socket->src_ip6[3]);
-  }
-  local->port = ew_read(socket->src_port);
-  local->reserved = 0;
 }
 
 // What connect() was asked for, which a load balancer may have rewritten since; else where the socket leads.
