@@ -2,9 +2,10 @@
 #include "agent/app/desk.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "agent/app/granted_flow.h"
 #include "agent/attribution/socket_owner.h"
-#include "agent/base/check.h"
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/pipeline/joints.h"
@@ -15,8 +16,6 @@ namespace {
 
 using audit::Field;
 
-constexpr auto kDigestPatience = std::chrono::seconds(10);  // reading a gigabyte takes about two
-constexpr size_t kWaitingMax = 16'384;
 constexpr auto kSearchEvery = std::chrono::seconds(2);
 constexpr size_t kDescriptorsMax = 50'000;  // looked at in one search
 constexpr int64_t kGoneWithinUs = 1'000'000;
@@ -41,12 +40,6 @@ int64_t number_of(const audit::Draft& draft, Field field) {
   const audit::Value* value = draft.get(field);
   const auto* number = value != nullptr ? std::get_if<int64_t>(value) : nullptr;
   return number != nullptr ? *number : 0;
-}
-
-// Where a connection went is the kernel's word as much as who made it.
-void destination_fields(const Endpoint& original, audit::Draft& draft) {
-  draft.set(Field::net_port, int64_t{original.port});
-  draft.set(Field::net_dst, original.to_string());
 }
 
 // Strict mode could not look at a connection that is no LLM's as far as the kernel knows: its namespace is not served yet.
@@ -86,19 +79,6 @@ void find_owner(kernel::Event& event) {
     auto owners = attribution::owners_of_sockets({socket.inode}, kDescriptorsMax);
     if (!owners.empty()) event.flow.process = std::move(owners.begin()->second);
   }
-}
-
-GrantedFlow granted_to(uint64_t worker, const Endpoint& original, uint64_t netns, attribution::Identity identity) {
-  GrantedFlow granted;
-  granted.worker = worker;
-  granted.original = original;
-  granted.netns = netns;
-  granted.identity = std::move(identity);
-  auto facts = std::make_shared<audit::Draft>();
-  pipeline::identity_fields(granted.identity, *facts);
-  destination_fields(original, *facts);
-  granted.facts = std::move(facts);
-  return granted;
 }
 
 int64_t second_now() { return boot_us() / 1'000'000; }
@@ -183,39 +163,36 @@ void Desk::flow(uint64_t worker, const FlowQuery& query, std::function<void(Flow
   }
   const uint64_t cookie = flow->process.netns_cookie;
   const uint64_t netns = namespaces_ == nullptr || namespaces_->is_own(cookie) ? 0 : cookie;
+  GrantedFlow granted;
+  granted.worker = worker;
+  granted.original = flow->original;
+  granted.netns = netns;
   if (flow->unknown) {
     // Most are none of ours: nobody is asked who made them, and no executable is hashed, until a name says otherwise.
-    GrantedFlow granted;
-    granted.worker = worker;
-    granted.original = flow->original;
-    granted.netns = netns;
     granted.unknown = *flow;
     FlowReply answer{query.query, true, 0, flow->original, {}, {}, false, netns, true};
     answer.flow = flows_.grant(std::move(granted));
     return reply(std::move(answer));
   }
+  granted.host = flow->host;
   // The exec that made this process may still be in the ring; identity must not be older than the connection.
   drain_kernel_events();
-  identify(worker, *flow,
-           [this, worker, netns, number = query.query, original = flow->original, host = flow->host, told = flow->told,
-             reply = std::move(reply)](attribution::Identity identity) {
-             GrantedFlow granted = granted_to(worker, original, netns, std::move(identity));
-             granted.host = host;
-             FlowReply answer{number, true, 0, original, host, attribution::serialise(granted.identity), told, netns};
-             answer.flow = flows_.grant(std::move(granted));
-             reply(std::move(answer));
-           });
+  identifier_.identify(worker, *flow,
+                       [this, granted = std::move(granted), number = query.query, told = flow->told,
+                        reply = std::move(reply)](attribution::Identity identity) mutable {
+                         set_identity(granted, std::move(identity));
+                         FlowReply answer{number,    true, 0, granted.original, granted.host, attribution::serialise(granted.identity),
+                                          told, granted.netns};
+                         answer.flow = flows_.grant(std::move(granted));
+                         reply(std::move(answer));
+                       });
 }
 
 void Desk::with_facts(std::shared_ptr<GrantedFlow> flow, std::function<void()> done) {
   if (flow->facts) return done();
   drain_kernel_events();  // as above
-  identify(flow->worker, *flow->unknown, [flow, done = std::move(done)](attribution::Identity identity) {
-    flow->identity = std::move(identity);
-    auto facts = std::make_shared<audit::Draft>();
-    pipeline::identity_fields(flow->identity, *facts);
-    destination_fields(flow->original, *facts);
-    flow->facts = std::move(facts);
+  identifier_.identify(flow->worker, *flow->unknown, [flow, done = std::move(done)](attribution::Identity identity) {
+    set_identity(*flow, std::move(identity));
     done();
   });
 }
@@ -235,40 +212,14 @@ bool Desk::passed(uint64_t worker, const Passed& message) {
   return true;
 }
 
-void Desk::identify(uint64_t worker, const kernel::Flow& flow, Identified done) {
-  auto resolved = resolver_.resolve_now(flow);
-  const bool complete = resolved.digests_done() && !resolved.pod_awaited;
-  if (complete || waiting_.size() >= kWaitingMax) return done(std::move(resolved.identity));
-  const auto now = std::chrono::steady_clock::now();
-  waiting_.push_back({worker, now + kDigestPatience, now + pod_patience_, std::move(resolved), std::move(done)});
-}
-
 void Desk::catch_up() {
-  resolver_.collect_hashes();
-  const auto now = std::chrono::steady_clock::now();
-  std::list<Waiting> finished;
-  for (auto at = waiting_.begin(); at != waiting_.end();) {
-    const auto next = std::next(at);
-    resolver_.ask_again(at->resolved);
-    const bool digests = at->resolved.digests_done() || now >= at->digest_until;
-    if (digests && (!at->resolved.pod_awaited || now >= at->pod_until)) finished.splice(finished.end(), waiting_, at);
-    at = next;
-  }
-  finish(std::move(finished));
+  identifier_.catch_up();
   note_suppressed(second_now());
 }
 
 void Desk::wait_no_longer() {
-  resolver_.collect_hashes();
-  finish(std::exchange(waiting_, {}));
+  identifier_.wait_no_longer();
   note_suppressed(second_now() + 1);
-}
-
-void Desk::finish(std::list<Waiting> finished) {
-  for (Waiting& one : finished) {
-    one.resolved.take_digests();  // "hash_pending" when it took too long
-    one.done(std::move(one.resolved.identity));
-  }
 }
 
 void Desk::note_suppressed(int64_t second) {
@@ -286,56 +237,17 @@ void Desk::note_suppressed(int64_t second) {
 
 void Desk::worker_gone(uint64_t worker) {
   flows_.end_all_of(worker);
-  waiting_.remove_if([worker](const Waiting& one) { return one.worker == worker; });
+  identifier_.forget(worker);
 }
 
 void Desk::hand_over(Handover& handover) const {
   handover.next_flow = flows_.next();
-  for (const auto& [number, flow] : flows_.all()) {
-    const auto& open = flow->exchanges.all();
-    HeldFlow held;
-    held.number = number;
-    held.worker = flow->worker;
-    held.original = flow->original;
-    held.netns = flow->netns;
-    if (flow->facts) held.identity = attribution::serialise(flow->identity);
-    held.exchanges.assign(open.begin(), open.end());
-    if (flow->unknown) {
-      held.unknown = true;
-      held.passed = flow->passed;
-      held.socket_cookie = flow->unknown->socket_cookie;
-      held.connect_boot_ns = flow->unknown->connect_boot_ns;
-      held.process = {flow->unknown->process};
-    }
-    handover.flows.push_back(std::move(held));
-  }
+  for (const auto& [number, flow] : flows_.all()) handover.flows.push_back(to_held(number, *flow));
 }
 
 void Desk::take_over(const Handover& handover) {
   flows_.go_on_from(handover.next_flow);
-  for (const HeldFlow& held : handover.flows) {
-    GrantedFlow flow;
-    flow.worker = held.worker;
-    flow.original = held.original;
-    flow.netns = held.netns;
-    if (!held.unknown || !held.identity.empty()) {
-      auto identity = attribution::parse(held.identity);
-      WARDEN_CHECK(identity);  // our own words
-      flow = granted_to(held.worker, held.original, held.netns, std::move(*identity));
-    }
-    flow.passed = held.passed;
-    if (held.unknown) {
-      flow.unknown.emplace();
-      flow.unknown->socket_cookie = held.socket_cookie;
-      flow.unknown->connect_boot_ns = held.connect_boot_ns;
-      flow.unknown->original = held.original;
-      flow.unknown->unknown = true;
-      flow.unknown->process = held.process;
-    }
-    for (const std::string& req : held.exchanges) flow.exchanges.begin(req);
-    flow.in_inventory = true;  // that program's, whose last heartbeat record says so
-    flows_.restore(held.number, std::move(flow));
-  }
+  for (const HeldFlow& held : handover.flows) flows_.restore(held.number, to_granted(held));
 }
 
 LeafReply Desk::leaf(const LeafQuery& query) {
@@ -445,7 +357,7 @@ void Desk::stats(const Stats& message) { metrics_.add(message.counters); }
 
 void Desk::record_connect(const kernel::Event& event, const char* capture) {
   if (!flow_rate_.admit(event.flow.process.uid, second_now())) return count_suppressed(event, capture);
-  identify(0, event.flow, [this, event, capture](attribution::Identity identity) { take_connect(event, capture, std::move(identity)); });
+  identifier_.identify(0, event.flow, [this, event, capture](attribution::Identity identity) { take_connect(event, capture, std::move(identity)); });
 }
 
 void Desk::take_connect(const kernel::Event& event, const char* capture, attribution::Identity identity) {

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <tuple>
@@ -13,6 +12,7 @@
 #include "agent/app/flow_rate.h"
 #include "agent/app/flows.h"
 #include "agent/app/handover.h"
+#include "agent/app/identifier.h"
 #include "agent/app/inventory.h"
 #include "agent/app/metrics.h"
 #include "agent/app/namespaces.h"
@@ -44,13 +44,13 @@ class Desk final : public WorkerDesk {
   Desk(const Parts& parts, std::chrono::milliseconds pod_patience)
       : guard_(parts.guard),
         resolver_(parts.resolver),
+        identifier_(parts.resolver, pod_patience),
         catalogue_(parts.catalogue),
         recorder_(parts.recorder),
         observations_(parts.observations),
         inventory_(parts.inventory),
         metrics_(parts.metrics),
-        authority_(parts.authority),
-        pod_patience_(pod_patience) {}
+        authority_(parts.authority) {}
 
   void flow(uint64_t worker, const FlowQuery& query, std::function<void(FlowReply)> reply) override;
   void identity(uint64_t worker, const IdentityQuery& query, std::function<void(IdentityReply)> reply) override;
@@ -84,20 +84,10 @@ class Desk final : public WorkerDesk {
   [[nodiscard]] uint64_t spliced() const { return spliced_; }
 
  private:
-  using Identified = std::function<void(attribution::Identity)>;
-  struct Waiting {
-    uint64_t worker = 0;  // 0: nobody's
-    std::chrono::steady_clock::time_point digest_until, pod_until;
-    attribution::Resolver::Resolved resolved;
-    Identified done;
-  };
-  // Calls `done` when digests and pod are known, or have taken too long.
-  void identify(uint64_t worker, const kernel::Flow& flow, Identified done);
   // Calls `done` once the flow's identity and facts are there; those of an unknown address wait until somebody asks.
   void with_facts(std::shared_ptr<GrantedFlow> flow, std::function<void()> done);
   // Whether the accepted connection is the one that was redirected.
   [[nodiscard]] bool is_whose(const kernel::Flow& flow, const FlowQuery& query) const;
-  void finish(std::list<Waiting> finished);
   void note_suppressed(int64_t second);
   // A connection that was not redirected and turned out to be an LLM's.
   void trip(kernel::Event event);
@@ -111,6 +101,7 @@ class Desk final : public WorkerDesk {
 
   kernel::Guard& guard_;
   attribution::Resolver& resolver_;
+  Identifier identifier_;
   const provider::Catalogue& catalogue_;
   Recorder& recorder_;
   Observations& observations_;
@@ -127,8 +118,6 @@ class Desk final : public WorkerDesk {
   // Whose connections were recorded lately: by pid, its start and the user it was then.
   std::map<std::tuple<int32_t, uint64_t, uint32_t>, InventoryKey> recorded_lately_;
   Repeats repeats_;
-  std::list<Waiting> waiting_;
-  std::chrono::milliseconds pod_patience_;
 };
 
 }  // namespace warden::app
