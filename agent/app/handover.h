@@ -26,8 +26,9 @@ struct HeldWorker {
 
 struct HeldProcess : kernel::ProcessFacts {
   void fields(auto&& field) {
-    field(tgid), field(tid), field(ppid), field(start_boottime_ns), field(uid), field(gid), field(euid), field(loginuid), field(session);
-    field(cgroup_id), field(netns_cookie), field(exe_inode), field(exe_device), field(comm), field(cgroup_names);
+    field(tgid), field(tid), field(ppid), field(start_boottime_ns), field(parent_start_boottime_ns);
+    field(uid), field(gid), field(euid), field(loginuid), field(session), field(cgroup_id);
+    field(netns_cookie), field(exe_inode), field(exe_device), field(comm), field(cgroup_names);
   }
 };
 

@@ -25,7 +25,7 @@ struct Ready {
   uint32_t version = 0;  // must equal kProtocol: a worker of another build is refused
   void fields(auto&& field) { field(version); }
 };
-inline constexpr uint32_t kProtocol = 3;
+inline constexpr uint32_t kProtocol = 4;
 
 // Whose is the connection that was accepted from `peer` on `local`?
 struct FlowQuery {

@@ -20,6 +20,7 @@ Handover sample() {
   unknown.unknown = unknown.passed = true;
   unknown.socket_cookie = 77;
   unknown.process.uid = 1000;
+  unknown.process.parent_start_boottime_ns = 77;
   unknown.process.comm = "curl";
   unknown.process.cgroup_names = {"a", "b"};
   handover.namespaces = {{1 << 20, 13, 14, 15}, {8, 16, 17, -1}};
@@ -45,6 +46,7 @@ TEST(Handover, ComesBackAsItWasStored) {
   EXPECT_TRUE(read->flows[1].unknown && read->flows[1].passed);
   EXPECT_EQ(read->flows[1].socket_cookie, 77u);
   EXPECT_EQ(read->flows[1].process.uid, 1000u);
+  EXPECT_EQ(read->flows[1].process.parent_start_boottime_ns, 77u);
   EXPECT_EQ(read->flows[1].process.comm, "curl");
   EXPECT_EQ(read->flows[1].process.cgroup_names, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(read->flows[0].original.to_string(), "203.0.113.7:443");
