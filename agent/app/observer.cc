@@ -6,31 +6,25 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/json.hpp>
 #include <chrono>
 #include <cstdlib>
 
-#include "agent/app/admin.h"
+#include "agent/app/doors.h"
+#include "agent/app/every.h"
 #include "agent/app/guard_config.h"
 #include "agent/app/report.h"
 #include "agent/app/sensor.h"
 #include "agent/app/setup.h"
 #include "agent/app/signals.h"
-#include "agent/base/file.h"
 #include "agent/base/log.h"
-#include "audit/record/schema.h"
 
 namespace warden::app {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 namespace {
 
 constexpr auto kBeatEvery = milliseconds(200);
-constexpr auto kHeartbeatRecordEvery = seconds(10);
-constexpr auto kResolveEvery = seconds(60);
-constexpr auto kFirstResolvePatience = milliseconds(3000);
 
 class Observer final : public Supervisor {
  public:
@@ -39,7 +33,7 @@ class Observer final : public Supervisor {
   Result<void, StartError> begin() {
     if (::geteuid() != 0) return fail(StartError::privileges, "the supervisor must run as root: start it by systemd or sudo");
     if (auto made = make_directories(config_); !made) return made;
-    ::unlink(ready_path().c_str());
+    say_not_ready(config_.run_dir);
     if (auto made = open_log(); !made) return made;
     if (auto made = open_sensor(); !made) return made;
     return open_doors();
@@ -64,12 +58,9 @@ class Observer final : public Supervisor {
     if (!pack) return fail(StartError::policy, "classifier: " + pack.error().detail);
     auto log = log_setup(config_, *pack);
     if (!log) return std::unexpected(log.error());
-    auto recorder = Recorder::open(io_, metrics_, *log);
-    if (!recorder) return fail(StartError::log, recorder.error().detail);
+    auto recorder = open_recorder(io_, metrics_, config_, *log);
+    if (!recorder) return std::unexpected(recorder.error());
     recorder_ = std::move(*recorder);
-    if (const auto& link = config_.audit.collector)
-      if (auto shipping = recorder_->ship(ship_setup(*link, log->state_dir)); !shipping)
-        return fail(StartError::log, "audit.collector: " + shipping.error().detail);
     return {};
   }
 
@@ -77,8 +68,8 @@ class Observer final : public Supervisor {
     auto catalogue = catalogue_setup(config_);
     if (!catalogue) return std::unexpected(catalogue.error());
     catalogue_ = std::move(*catalogue);
-    const auto root = kernel::cgroup2_root();
-    if (!root) return fail(StartError::kernel, "no cgroup2 mount: mount it with 'mount -t cgroup2 none /sys/fs/cgroup'");
+    const auto root = cgroup2_root();
+    if (!root) return std::unexpected(root.error());
     const std::string& guarded = config_.intercept.cgroup.empty() ? *root : config_.intercept.cgroup;
     auto sensor = Sensor::open({io_, config_, *catalogue_, *recorder_, observations_, inventory_, metrics_},
                                guard_config(config_, guarded, /*exempt_cgroup=*/0), Strays::Existing::leave);
@@ -88,12 +79,9 @@ class Observer final : public Supervisor {
   }
 
   Result<void, StartError> open_doors() {
-    auto admin = Admin::listen(io_, config_.run_dir + "/admin.sock", {[this] { return status(report()); }, &observations_, &inventory_});
-    if (!admin) return fail(StartError::admin, admin.error().detail);
-    admin_ = std::move(*admin);
-    if (config_.metrics_listen)
-      if (auto listening = metrics_.listen(io_, config_.metrics_listen->to_string(), [this] { refresh(metrics_, report()); }); !listening)
-        return fail(StartError::metrics, listening.error().detail);
+    auto doors = Doors::open(io_, config_, metrics_, observations_, inventory_, [this] { return report(); });
+    if (!doors) return std::unexpected(doors.error());
+    doors_ = std::move(*doors);
     return {};
   }
 
@@ -110,18 +98,7 @@ class Observer final : public Supervisor {
 
   void become_ready() {
     ready_ = true;
-    if (auto written = write_file(ready_path(), std::to_string(::getpid()) + "\n", 0644); !written)
-      log::error("{}", written.error().detail);
-    ::sd_notify(0, "READY=1");
-  }
-
-  void every(asio::steady_timer& timer, milliseconds period, const std::function<void()>& act) {
-    timer.expires_after(period);
-    timer.async_wait([this, &timer, period, act](boost::system::error_code error) {
-      if (error) return;
-      act();
-      every(timer, period, act);
-    });
+    say_ready(config_.run_dir);
   }
 
   // Nobody waits for us: there is nothing to drain.
@@ -141,7 +118,7 @@ class Observer final : public Supervisor {
       log::info("becoming the program that stands at this one's path");
       signals_.leave_to_next();
       close_log("upgraded");
-      admin_.reset();
+      doors_.reset();
       upgrade_.become();
       log::error("no upgrade, and no way back: neither program can be run");
       std::_Exit(1);
@@ -149,20 +126,16 @@ class Observer final : public Supervisor {
   }
 
   void close_log(std::string reason) {
-    ::unlink(ready_path().c_str());
+    say_not_ready(config_.run_dir);
     sensor_->finish();
     recorder_->note(heartbeat(report(), inventory_));
-    audit::Draft draft(audit::Kind::stop);
-    draft.set(audit::Field::stop_reason, std::move(reason));
-    recorder_->note(std::move(draft));
+    recorder_->note(record_of_stop(std::move(reason)));
     recorder_->close();
   }
 
   [[nodiscard]] Report report() const {
     return {config_, sensor_->guard(), *recorder_, sensor_->desk(), sensor_->guarded(), sensor_->pods(), ready_};
   }
-
-  [[nodiscard]] std::string ready_path() const { return config_.run_dir + "/ready"; }
 
   AgentConfig config_;
   asio::io_context io_{1};
@@ -172,7 +145,7 @@ class Observer final : public Supervisor {
   std::shared_ptr<const provider::Catalogue> catalogue_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<Sensor> sensor_;
-  std::unique_ptr<Admin> admin_;
+  std::unique_ptr<Doors> doors_;
   Signals signals_{io_, handlers()};
   Upgrade upgrade_;
   asio::steady_timer beat_timer_{io_}, heartbeat_timer_{io_}, resolve_timer_{io_};

@@ -120,4 +120,10 @@ void refresh(Metrics& metrics, const Report& report) {
                    1);
 }
 
+audit::Draft record_of_stop(std::string reason) {
+  audit::Draft draft(audit::Kind::stop);
+  draft.set(audit::Field::stop_reason, std::move(reason));
+  return draft;
+}
+
 }  // namespace warden::app

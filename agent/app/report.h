@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/json/fwd.hpp>
+#include <chrono>
 #include <string>
 
 #include "agent/app/config.h"
@@ -37,5 +38,8 @@ boost::json::object status(const Report& report);
 void refresh(Metrics& metrics, const Report& report);
 // With what was added to the inventory since the last one.
 audit::Draft heartbeat(const Report& report, Inventory& inventory);
+constexpr auto kHeartbeatRecordEvery = std::chrono::seconds(10);
+// The last record of a log's epoch that was ended on purpose.
+audit::Draft record_of_stop(std::string reason);
 
 }  // namespace warden::app

@@ -21,6 +21,9 @@
 
 namespace warden::app {
 
+constexpr auto kResolveEvery = std::chrono::seconds(60);
+constexpr auto kFirstResolvePatience = std::chrono::milliseconds(3000);
+
 class Sensor {
  public:
   struct Parts {

@@ -10,6 +10,7 @@
 #include "agent/app/host_keys.h"
 #include "agent/base/digest.h"
 #include "agent/base/file.h"
+#include "agent/kernel/guard.h"
 #include "tlsproxy/tls/context.h"
 
 namespace warden::app {
@@ -20,6 +21,16 @@ Result<std::string, tls::ContextError> anchors(const AgentConfig& config, const 
   auto pem = read_file(config.provider_roots);
   if (!pem) return fail(tls::ContextError::no_anchors, pem.error().detail);
   return tls::anchors_without(*pem, authority.roots_pem());
+}
+
+audit::ShipConfig ship_setup(const CollectorLink& link, const std::string& log_folder) {
+  audit::ShipConfig ship;
+  ship.url = link.url;
+  ship.cert = link.cert;
+  ship.key = link.key;
+  ship.ca = link.ca;
+  ship.state_dir = log_folder;
+  return ship;
 }
 
 }  // namespace
@@ -61,14 +72,20 @@ Result<audit::LogConfig, StartError> log_setup(const AgentConfig& config, const 
   return log;
 }
 
-audit::ShipConfig ship_setup(const CollectorLink& link, const std::string& log_folder) {
-  audit::ShipConfig ship;
-  ship.url = link.url;
-  ship.cert = link.cert;
-  ship.key = link.key;
-  ship.ca = link.ca;
-  ship.state_dir = log_folder;
-  return ship;
+Result<std::unique_ptr<Recorder>, StartError> open_recorder(boost::asio::io_context& io, Metrics& metrics, const AgentConfig& config,
+                                                            const audit::LogConfig& log) {
+  auto recorder = Recorder::open(io, metrics, log);
+  if (!recorder) return fail(StartError::log, recorder.error().detail);
+  if (const auto& link = config.audit.collector)
+    if (auto shipping = (*recorder)->ship(ship_setup(*link, log.state_dir)); !shipping)
+      return fail(StartError::log, "audit.collector: " + shipping.error().detail);
+  return std::move(*recorder);
+}
+
+Result<std::string, StartError> cgroup2_root() {
+  auto root = kernel::cgroup2_root();
+  if (!root) return fail(StartError::kernel, "no cgroup2 mount: mount it with 'mount -t cgroup2 none /sys/fs/cgroup'");
+  return std::move(*root);
 }
 
 Result<Start, StartError> worker_setup(const AgentConfig& config, const tls::Authority& authority) {

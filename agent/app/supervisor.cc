@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/json.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <thread>
 
-#include "agent/app/admin.h"
+#include "agent/app/doors.h"
+#include "agent/app/every.h"
 #include "agent/app/guard_config.h"
 #include "agent/app/namespaces.h"
 #include "agent/app/observer.h"
@@ -25,11 +25,9 @@
 #include "agent/app/spool_files.h"
 #include "agent/base/clock.h"
 #include "agent/base/digest.h"
-#include "agent/base/file.h"
 #include "agent/base/log.h"
 #include "agent/kernel/pulse.h"
 #include "agent/trust/store.h"
-#include "audit/record/schema.h"
 
 namespace warden::app {
 namespace asio = boost::asio;
@@ -40,12 +38,7 @@ namespace {
 
 constexpr auto kPingEvery = milliseconds(200);
 constexpr auto kAliveWithin = milliseconds(1000);
-constexpr auto kHeartbeatRecordEvery = seconds(10);
-constexpr auto kResolveEvery = seconds(60);
 constexpr auto kSweepEvery = seconds(5);
-constexpr auto kFirstResolvePatience = milliseconds(3000);
-
-using audit::Field;
 
 std::unexpected<Error<StartError>> refuse(StartError code, std::string detail) { return fail(code, std::move(detail)); }
 
@@ -58,7 +51,7 @@ class Control final : public Supervisor {
     if (::geteuid() != 0) return refuse(StartError::privileges, "the supervisor must run as root: start it by systemd or sudo");
     take_over();
     if (auto made = make_directories(config_); !made) return made;
-    if (!handover_) ::unlink(ready_path().c_str());
+    if (!handover_) say_not_ready(config_.run_dir);
     if (auto made = open_policy(); !made) return made;
     if (auto made = open_authority(); !made) return made;
     if (auto made = open_log(); !made) return made;
@@ -125,19 +118,16 @@ class Control final : public Supervisor {
     if (!log) return std::unexpected(log.error());
     if (inheritance_) log->start_reason = "upgraded";
     if (handover_) log->in_flight = in_flight(*handover_);
-    auto recorder = Recorder::open(io_, metrics_, *log);
-    if (!recorder) return refuse(StartError::log, recorder.error().detail);
+    auto recorder = open_recorder(io_, metrics_, config_, *log);
+    if (!recorder) return std::unexpected(recorder.error());
     recorder_ = std::move(*recorder);
-    if (const auto& link = config_.audit.collector)
-      if (auto shipping = recorder_->ship(ship_setup(*link, log->state_dir)); !shipping)
-        return refuse(StartError::log, "audit.collector: " + shipping.error().detail);
     record_policy();
     return {};
   }
 
   Result<void, StartError> open_kernel() {
-    const auto root = kernel::cgroup2_root();
-    if (!root) return refuse(StartError::kernel, "no cgroup2 mount: mount it with 'mount -t cgroup2 none /sys/fs/cgroup'");
+    const auto root = cgroup2_root();
+    if (!root) return std::unexpected(root.error());
     // A name of this instance that survives restarts, so that the exempt cgroup's id does too.
     auto workers = workers_cgroup(*root, hex(view(sha256(config_.state_dir))).substr(0, 8));
     if (!workers) return refuse(StartError::workers, workers.error().detail);
@@ -183,12 +173,9 @@ class Control final : public Supervisor {
   }
 
   Result<void, StartError> open_doors() {
-    auto admin = Admin::listen(io_, config_.run_dir + "/admin.sock", {[this] { return status(report()); }, &observations_, &inventory_});
-    if (!admin) return refuse(StartError::admin, admin.error().detail);
-    admin_ = std::move(*admin);
-    if (config_.metrics_listen)
-      if (auto listening = metrics_.listen(io_, config_.metrics_listen->to_string(), [this] { refresh(metrics_, report()); }); !listening)
-        return refuse(StartError::metrics, listening.error().detail);
+    auto doors = Doors::open(io_, config_, metrics_, observations_, inventory_, [this] { return report(); });
+    if (!doors) return std::unexpected(doors.error());
+    doors_ = std::move(*doors);
     return {};
   }
 
@@ -233,9 +220,7 @@ class Control final : public Supervisor {
       return;
     }
     ready_ = true;
-    if (auto written = write_file(ready_path(), std::to_string(::getpid()) + "\n", 0644); !written)
-      log::error("{}", written.error().detail);
-    ::sd_notify(0, "READY=1");
+    say_ready(config_.run_dir);
     if (handover_) log::info("upgraded; {} earlier workers finish what runs", workers_->adopted());
     workers_->retire(config_.upgrade_drain);
     if (upgrade_wanted_) begin_upgrade();
@@ -258,21 +243,12 @@ class Control final : public Supervisor {
     pulse_ = std::make_unique<kernel::Pulse>(config_.bpffs_dir);
     for (asio::steady_timer* timer : {&beat_timer_, &heartbeat_timer_, &resolve_timer_, &sweep_timer_}) timer->cancel();
     sensor_->leave();
-    admin_.reset();
+    doors_.reset();
     recorder_->note(heartbeat(report(), inventory_));  // what was counted is this program's to tell
     const auto left = prepare_succession(io_, sensor_->desk(), *recorder_, *workers_, *namespaces_);
     if (left) upgrade_.become(*left);
     log::error("no upgrade, and no way back: {}", left ? "neither program can be run" : left.error().detail);
     std::_Exit(1);
-  }
-
-  void every(asio::steady_timer& timer, seconds period, const std::function<void()>& act) {
-    timer.expires_after(period);
-    timer.async_wait([this, &timer, period, act](boost::system::error_code error) {
-      if (error) return;
-      act();
-      every(timer, period, act);
-    });
   }
 
   void record_policy() {
@@ -299,7 +275,7 @@ class Control final : public Supervisor {
     stopping_ = true;
     log::info("draining");
     ::sd_notify(0, "STOPPING=1");
-    ::unlink(ready_path().c_str());
+    say_not_ready(config_.run_dir);
     (void)sensor_->guard().set_listener(kernel::own_netns_cookie(), 0);
     namespaces_->close();
     workers_->drain(static_cast<uint32_t>(config_.drain_timeout.count()));
@@ -310,9 +286,7 @@ class Control final : public Supervisor {
   void poll_stop() {
     if (workers_->none_left() || std::chrono::steady_clock::now() > stop_deadline_) {
       recorder_->note(heartbeat(report(), inventory_));  // what was added since the last one
-      audit::Draft draft(audit::Kind::stop);
-      draft.set(Field::stop_reason, std::string("terminated"));
-      recorder_->note(std::move(draft));
+      recorder_->note(record_of_stop("terminated"));
       recorder_->close();
       io_.stop();
       return;
@@ -328,8 +302,6 @@ class Control final : public Supervisor {
             sensor_->pods(), ready_,           policy_.program.get(), workers_.get(),  namespaces_.get(), suspended_};
   }
 
-  [[nodiscard]] std::string ready_path() const { return config_.run_dir + "/ready"; }
-
   AgentConfig config_;
   asio::io_context io_{1};
   Metrics metrics_;
@@ -343,7 +315,7 @@ class Control final : public Supervisor {
   std::unique_ptr<Sensor> sensor_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<Namespaces> namespaces_;
-  std::unique_ptr<Admin> admin_;
+  std::unique_ptr<Doors> doors_;
   std::string workers_cgroup_;
   Signals signals_{io_, handlers()};
   asio::steady_timer beat_timer_{io_}, heartbeat_timer_{io_}, resolve_timer_{io_}, sweep_timer_{io_}, stop_timer_{io_};
